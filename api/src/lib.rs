@@ -1,0 +1,9 @@
+//! Rouse's shared vocabulary. No IO, no clock, no async.
+//!
+//! - [`resource`]: the `ScaledWorkload` schema as people write it.
+//! - [`load`]: YAML text to resources, with every error of every document, each at its line.
+//! - [`workload`]: what the other crates work with: a validated, resolved workload with no defaults left open.
+//! - [`link`]: the messages between proxy and scaler.
+
+pub mod link;
+pub mod workload;

@@ -1,0 +1,181 @@
+//! The link: what proxy and scaler say to each other.
+//!
+//! The messages are levels, not edges, wherever that is possible: a repeated or a late one does no harm. In standalone mode
+//! they go through two bounded channels in one process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::workload::{Http, WorkloadId};
+
+/// One attempt to sleep. Larger is later; answers that carry another epoch are ignored.
+pub type Epoch = u64;
+
+/// From a proxy to the scaler.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ToScaler {
+    /// Demand since the last report; sent every report interval, with every workload the proxy knows.
+    Report(Report),
+    /// Something is held and no endpoint is ready. Sent at once and repeated while that is so.
+    Wake(Wake),
+    /// The proxy sends nothing more to the workload and holds what arrives, until it is told `Resume` or the workload has slept.
+    Quiesced {
+        /// The workload.
+        workload: WorkloadId,
+        /// The attempt this answers.
+        epoch: Epoch,
+    },
+    /// The proxy has requests in flight or held, or had one too recently: the attempt is void here.
+    Busy {
+        /// The workload.
+        workload: WorkloadId,
+        /// The attempt this answers.
+        epoch: Epoch,
+    },
+    /// Nothing of this proxy is in flight on a draining endpoint any more.
+    Drained {
+        /// The workload.
+        workload: WorkloadId,
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
+}
+
+/// What is held for a workload with no ready endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wake {
+    /// The workload.
+    pub workload: WorkloadId,
+    /// Requests held at this moment.
+    pub held: u32,
+    /// How long the oldest of them has waited.
+    pub oldest: Duration,
+}
+
+/// One proxy's demand over one interval.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// Counts up by one within a session.
+    pub sequence: u64,
+    /// The interval's length by the proxy's monotonic clock.
+    pub length: Duration,
+    /// One entry per workload.
+    pub workloads: Vec<WorkloadReport>,
+}
+
+/// One workload's part of a report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkloadReport {
+    /// The workload.
+    pub workload: WorkloadId,
+    /// Integral of requests in flight over the interval, in request-seconds.
+    pub in_flight_seconds: f64,
+    /// Integral of requests held over the interval, in request-seconds.
+    pub held_seconds: f64,
+    /// Requests that arrived in the interval.
+    pub requests: u64,
+    /// In flight at the interval's end.
+    pub in_flight: u32,
+    /// Held at the interval's end.
+    pub held: u32,
+    /// Since the last moment with anything in flight or held; zero while there is some.
+    pub idle_for: Duration,
+}
+
+/// From the scaler to a proxy.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ToProxy {
+    /// Every workload with HTTP, whole: replaces what the proxy had.
+    Routes(Arc<Routes>),
+    /// Everything about one workload's replicas: replaces what the proxy had.
+    State(WorkloadState),
+    /// Stop sending to the workload if nothing is in flight or held and nothing was for `idle_for`; answer Quiesced or Busy.
+    Quiesce {
+        /// The workload.
+        workload: WorkloadId,
+        /// This attempt.
+        epoch: Epoch,
+        /// The idle age the proxy must be able to confirm.
+        idle_for: Duration,
+    },
+    /// The attempt is off: send again.
+    Resume {
+        /// The workload.
+        workload: WorkloadId,
+        /// The attempt that is off.
+        epoch: Epoch,
+    },
+    /// The workload has been scaled to zero: hold what arrives and ask for a wake; use endpoints as they are told from now on.
+    Asleep {
+        /// The workload.
+        workload: WorkloadId,
+        /// The attempt that succeeded.
+        epoch: Epoch,
+    },
+}
+
+/// The route table as it travels.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Routes {
+    /// Larger is newer.
+    pub version: u64,
+    /// Workloads that take requests. Of two that claim one route the earlier keeps it.
+    pub workloads: Vec<RoutedWorkload>,
+}
+
+/// One workload as a proxy sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoutedWorkload {
+    /// The workload.
+    pub id: WorkloadId,
+    /// Routes and treatment.
+    pub http: Arc<Http>,
+}
+
+/// A workload's replicas, whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkloadState {
+    /// The workload.
+    pub workload: WorkloadId,
+    /// Every replica that has an address.
+    pub endpoints: Vec<Endpoint>,
+    /// Set while no replica can come up: held and new requests are told so at once.
+    pub failure: Option<Failure>,
+}
+
+/// One replica's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Which replica; never used again for another.
+    pub id: EndpointId,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What may be sent to it.
+    pub state: EndpointState,
+}
+
+/// A replica's name: never used again for another. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EndpointId(pub Arc<str>);
+
+/// What may be sent to an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndpointState {
+    /// Nothing yet.
+    Starting,
+    /// Requests.
+    Ready,
+    /// Nothing new; what is in flight ends there. Answered by `Drained`.
+    Draining,
+}
+
+/// Why no replica can come up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// A stable word for programs, e.g. `CrashLoopBackOff` or `StartError`.
+    pub reason: String,
+    /// A sentence for people: the cause, with the last lines of output when there are some.
+    pub message: String,
+}
+

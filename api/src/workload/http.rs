@@ -1,0 +1,75 @@
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::Route;
+
+/// How requests reach a workload and how they are treated on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Http {
+    /// The requests that are its own. At least one.
+    pub routes: Vec<Route>,
+    /// What its replicas speak.
+    pub protocol: Protocol,
+    /// Requests in flight (per replica) to scale for. Absent: concurrency does not scale it.
+    pub concurrency_per_replica: Option<f64>,
+    /// Requests in flight per replica, over all proxies, never exceeded.
+    pub concurrency_limit: Option<NonZeroU32>,
+    /// Requests per second (per replica) to scale for.
+    pub request_rate_per_replica: Option<f64>,
+    /// Bounds on what waits for a replica.
+    pub hold: Hold,
+    /// Bounds on what is under way.
+    pub timeouts: Timeouts,
+}
+
+/// The protocol towards the replicas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2 with prior knowledge.
+    H2c,
+}
+
+/// Bounds on held requests, per workload and proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// Past this a held request gets a 504.
+    pub timeout: Duration,
+    /// Requests held at once; one more gets a 503 with Retry-After.
+    pub max_requests: u32,
+    /// Body bytes kept of held requests, together; one byte more and reading stops (bodies then wait with the client).
+    pub max_bytes: u64,
+}
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(55),
+            max_requests: 200,
+            max_bytes: 16 << 20,
+        }
+    }
+}
+
+/// Bounds on a request under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a TCP connection to a replica.
+    pub connect: Duration,
+    /// From the request's last byte (or its head, when the body goes on) to the answer's head.
+    pub response_header: Duration,
+    /// Without a byte in either direction of a body or a tunnel. Zero: no limit.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(1),
+            response_header: Duration::from_secs(300),
+            idle: Duration::from_secs(300),
+        }
+    }
+}
