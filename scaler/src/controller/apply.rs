@@ -1,0 +1,81 @@
+//! A new set of workloads against the old one.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rouse_api::link::{RoutedWorkload, Routes, ToProxy};
+use rouse_api::workload::{Workload, WorkloadId};
+use tokio::time::Instant;
+
+use super::entry::Entry;
+use super::{Action, Controller, Turn};
+
+impl Controller {
+    pub(super) fn applied(
+        &mut self,
+        workloads: Vec<Workload>,
+        now: Instant,
+        out: &mut Vec<Action>,
+    ) {
+        self.route(&workloads, out);
+        let kept: BTreeSet<WorkloadId> = workloads
+            .iter()
+            .map(|workload| workload.id.clone())
+            .collect();
+        let removed: Vec<WorkloadId> = self
+            .entries
+            .keys()
+            .filter(|id| !kept.contains(*id))
+            .cloned()
+            .collect();
+        for id in removed {
+            self.with(&id, now, out, |entry, _| entry.removed = true);
+        }
+        for workload in workloads {
+            let workload = Arc::new(workload);
+            let id = workload.id.clone();
+            if !self.entries.contains_key(&id) {
+                out.push(Action::Apply(workload.clone()));
+                let entry = Entry::new(workload.clone(), &self.config, &self.sessions);
+                self.entries.insert(id.clone(), entry);
+            }
+            self.with(&id, now, out, |entry, turn| entry.specify(workload, turn));
+        }
+    }
+
+    fn route(&mut self, workloads: &[Workload], out: &mut Vec<Action>) {
+        let mut routed = Vec::with_capacity(workloads.len());
+        for workload in workloads {
+            if let Some(http) = &workload.http {
+                let id = workload.id.clone();
+                let http = Arc::new(http.clone());
+                routed.push(RoutedWorkload { id, http });
+            }
+        }
+        if self.routes.workloads == routed {
+            return;
+        }
+        let version = self.routes.version + 1;
+        self.routes = Arc::new(Routes {
+            version,
+            workloads: routed,
+        });
+        for session in &self.sessions {
+            out.push(Action::Send(*session, ToProxy::Routes(self.routes.clone())));
+        }
+    }
+}
+
+impl Entry {
+    /// The workload as it shall be from now on.
+    fn specify(&mut self, workload: Arc<Workload>, turn: &mut Turn<'_>) {
+        self.removed = false;
+        if self.workload == workload {
+            return;
+        }
+        if self.workload.target != workload.target {
+            turn.out.push(Action::Apply(workload.clone()));
+        }
+        self.set(workload, turn.config);
+    }
+}

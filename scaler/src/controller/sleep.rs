@@ -1,0 +1,157 @@
+//! Down to zero: only after every proxy has confirmed that it sends nothing more.
+
+use rouse_api::link::{Epoch, ToProxy};
+
+use super::entry::{Entry, Phase, Quiesce};
+use super::status::WakeOutcome;
+use super::{Action, EventKind, SessionId, Turn, WakeStages};
+use crate::decide::Decision;
+
+impl Entry {
+    /// Begins an attempt. Without any session nothing is known, and nothing is done.
+    pub(super) fn quiesce(&mut self, turn: &mut Turn<'_>) {
+        let too_soon = [self.sleep_after, self.scale_after]
+            .into_iter()
+            .flatten()
+            .any(|at| turn.now < at);
+        if turn.sessions.is_empty() || self.scaling.is_some() || too_soon {
+            return;
+        }
+        self.sleep_after = None;
+        self.drain.clear();
+        *turn.epoch += 1;
+        let epoch = *turn.epoch;
+        let wake = match &self.phase {
+            Phase::Waking(wake) => Some(wake.clone()),
+            _ => None,
+        };
+        self.phase = Phase::Quiescing(Quiesce {
+            epoch,
+            waiting: turn.sessions.clone(),
+            deadline: turn.now + turn.config.quiesce_timeout,
+            wake,
+        });
+        turn.broadcast(&ToProxy::Quiesce {
+            workload: self.id().clone(),
+            epoch,
+            idle_for: self.policy.idle_after,
+        });
+    }
+
+    /// A proxy sends nothing more.
+    pub(super) fn quiesced(&mut self, session: SessionId, epoch: Epoch, turn: &mut Turn<'_>) {
+        match &mut self.phase {
+            Phase::Quiescing(quiesce) if quiesce.epoch == epoch => {
+                quiesce.waiting.remove(&session);
+            }
+            Phase::Quiescing(_) | Phase::Stopping { .. } | Phase::Asleep => {}
+            // Late: the attempt is off, and the proxy may still hold for it.
+            Phase::Waking(_) | Phase::Awake | Phase::Failed { .. } => {
+                let workload = self.id().clone();
+                turn.out
+                    .push(Action::Send(session, ToProxy::Resume { workload, epoch }));
+            }
+        }
+    }
+
+    /// A proxy can't do without.
+    pub(super) fn busy(&mut self, epoch: Epoch, turn: &mut Turn<'_>) {
+        if matches!(&self.phase, Phase::Quiescing(quiesce) if quiesce.epoch == epoch) {
+            self.stay_awake("a proxy has requests", turn);
+            self.wait_to_sleep(turn);
+        }
+    }
+
+    /// The attempt is off, if there is one.
+    pub(super) fn stay_awake(&mut self, why: &str, turn: &mut Turn<'_>) {
+        if let Phase::Quiescing(quiesce) = &self.phase {
+            let epoch = quiesce.epoch;
+            self.resume(epoch, turn);
+            let why = why.to_owned();
+            self.emit(EventKind::StayedAwake { why }, turn);
+        }
+    }
+
+    /// Tells everybody, also who has not answered: the question may still be on its way.
+    pub(super) fn resume(&mut self, epoch: Epoch, turn: &mut Turn<'_>) {
+        let workload = self.id().clone();
+        turn.broadcast(&ToProxy::Resume { workload, epoch });
+        self.phase = match &mut self.phase {
+            Phase::Quiescing(Quiesce { wake, .. }) => {
+                wake.take().map_or(Phase::Awake, Phase::Waking)
+            }
+            _ => Phase::Awake,
+        };
+    }
+
+    fn wait_to_sleep(&mut self, turn: &Turn<'_>) {
+        self.sleep_after = turn
+            .now
+            .checked_add(self.policy.idle_after.max(turn.config.tick));
+    }
+
+    pub(super) fn continue_sleep(&mut self, decision: &Decision, turn: &mut Turn<'_>) {
+        let Phase::Quiescing(quiesce) = &self.phase else {
+            return;
+        };
+        let (epoch, unanswered, overdue) = (
+            quiesce.epoch,
+            quiesce.waiting.len(),
+            turn.now >= quiesce.deadline,
+        );
+        if decision.replicas > 0 {
+            self.stay_awake(&decision.to_string(), turn);
+        } else if turn.sessions.is_empty() {
+            self.stay_awake("no proxy is connected", turn);
+        } else if unanswered == 0 && !overdue {
+            self.stop(epoch, decision, turn);
+        } else if overdue {
+            self.stay_awake(
+                &format!(
+                    "{unanswered} of {} proxies did not answer in time",
+                    turn.sessions.len()
+                ),
+                turn,
+            );
+            self.wait_to_sleep(turn);
+        }
+    }
+
+    fn stop(&mut self, epoch: Epoch, decision: &Decision, turn: &mut Turn<'_>) {
+        let wake = match &self.phase {
+            Phase::Quiescing(quiesce) => quiesce.wake.clone(),
+            _ => None,
+        };
+        let all = self.live().map(|replica| replica.id.clone()).collect();
+        if !self.scale(0, all, turn) {
+            return;
+        }
+        let why = decision.to_string();
+        self.phase = Phase::Stopping { epoch, why };
+        if let Some(wake) = wake {
+            let after = turn.now.saturating_duration_since(wake.asked);
+            let stages = WakeStages {
+                start: after,
+                ready: std::time::Duration::ZERO,
+                total: after,
+                held: wake.held,
+            };
+            self.last.woke(WakeOutcome::Abandoned, stages, turn.now);
+            self.emit(EventKind::WakeAbandoned { after }, turn);
+        }
+    }
+
+    /// The platform has taken on zero. What came in meanwhile is seen by the look that follows.
+    pub(super) fn slept(&mut self, turn: &mut Turn<'_>) {
+        if let Phase::Stopping { epoch, why } = &self.phase {
+            let (epoch, why) = (*epoch, why.clone());
+            let workload = self.id().clone();
+            turn.broadcast(&ToProxy::Asleep { workload, epoch });
+            self.last.slept(why.clone(), turn.now);
+            self.emit(EventKind::Slept { why }, turn);
+        }
+        self.phase = Phase::Asleep;
+        self.failure = None;
+        self.drain.clear();
+    }
+}

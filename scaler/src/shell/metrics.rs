@@ -1,0 +1,128 @@
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use rouse_api::workload::WorkloadId;
+
+use crate::controller::{EventKind, WorkloadEvent};
+
+const OUTCOMES: [&str; 3] = ["ready", "failed", "abandoned"];
+
+/// What is counted per workload; a workload's series go when it is forgotten.
+#[derive(Debug, Clone)]
+pub(super) struct Metrics {
+    replicas: Family<ReplicaLabels, Gauge>,
+    wakes: Family<WakeLabels, Counter>,
+    sleeps: Family<WorkloadLabels, Counter>,
+    stages: Family<StageLabels, Histogram, fn() -> Histogram>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReplicaLabels {
+    workload: String,
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WakeLabels {
+    workload: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WorkloadLabels {
+    workload: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabels {
+    stage: &'static str,
+}
+
+/// 1 ms to about a minute.
+fn stage_histogram() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 2.0, 17))
+}
+
+impl Metrics {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            replicas: Family::default(),
+            wakes: Family::default(),
+            sleeps: Family::default(),
+            stages: Family::new_with_constructor(stage_histogram),
+        };
+        let scaler = registry.sub_registry_with_prefix("rouse_scaler");
+        scaler.register(
+            "replicas",
+            "Replicas per workload: desired as asked of the platform, ready as observed",
+            metrics.replicas.clone(),
+        );
+        scaler.register(
+            "wakes",
+            "Wakes that ended, by how they ended",
+            metrics.wakes.clone(),
+        );
+        scaler.register(
+            "sleeps",
+            "Times a workload went to sleep",
+            metrics.sleeps.clone(),
+        );
+        scaler.register(
+            "wake_stage_seconds",
+            "What successful wakes were made of: start until the replica was started, ready from there until it was ready",
+            metrics.stages.clone(),
+        );
+        metrics
+    }
+
+    pub(super) fn count(&self, workload: &WorkloadId, desired: u32, ready: u32) {
+        for (state, count) in [("desired", desired), ("ready", ready)] {
+            let workload = workload.to_string();
+            self.replicas
+                .get_or_create(&ReplicaLabels { workload, state })
+                .set(i64::from(count));
+        }
+    }
+
+    pub(super) fn note(&self, event: &WorkloadEvent) {
+        let workload = event.workload.to_string();
+        let outcome = match &event.kind {
+            EventKind::Woke(stages) => {
+                for (stage, took) in [("start", stages.start), ("ready", stages.ready)] {
+                    self.stages
+                        .get_or_create(&StageLabels { stage })
+                        .observe(took.as_secs_f64());
+                }
+                "ready"
+            }
+            EventKind::Failed { waking: true, .. } => "failed",
+            EventKind::WakeAbandoned { .. } => "abandoned",
+            EventKind::Slept { .. } => {
+                self.sleeps
+                    .get_or_create(&WorkloadLabels { workload })
+                    .inc();
+                return;
+            }
+            _ => return,
+        };
+        self.wakes
+            .get_or_create(&WakeLabels { workload, outcome })
+            .inc();
+    }
+
+    pub(super) fn forget(&self, workload: &WorkloadId) {
+        let name = || workload.to_string();
+        for state in ["desired", "ready"] {
+            let workload = name();
+            self.replicas.remove(&ReplicaLabels { workload, state });
+        }
+        for outcome in OUTCOMES {
+            let workload = name();
+            self.wakes.remove(&WakeLabels { workload, outcome });
+        }
+        self.sleeps.remove(&WorkloadLabels { workload: name() });
+    }
+}

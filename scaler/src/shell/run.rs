@@ -1,0 +1,210 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rouse_api::link::EndpointId;
+use rouse_api::workload::WorkloadId;
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::metrics::Metrics;
+use super::outbox::Outbox;
+use super::{Command, LinkEnds, QUEUE, session};
+use crate::ScalerConfig;
+use crate::controller::{Action, Controller, Event, EventKind, SessionId, WorkloadEvent};
+use crate::platform::Platform;
+
+/// For the platform to take a count on.
+const SCALE_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(super) struct Shell<P> {
+    platform: Arc<P>,
+    controller: Controller,
+    shutdown_timeout: Duration,
+    metrics: Metrics,
+    notices: broadcast::Sender<WorkloadEvent>,
+    outboxes: BTreeMap<SessionId, Arc<Outbox>>,
+    next_session: u64,
+    sessions: JoinSet<()>,
+    scales: JoinSet<Event>,
+    inputs: mpsc::Sender<Event>,
+    input: mpsc::Receiver<Event>,
+}
+
+impl<P: Platform> Shell<P> {
+    pub(super) fn new(
+        config: ScalerConfig,
+        platform: P,
+        metrics: Metrics,
+        notices: broadcast::Sender<WorkloadEvent>,
+    ) -> Self {
+        let (inputs, input) = mpsc::channel(QUEUE);
+        Self {
+            platform: Arc::new(platform),
+            shutdown_timeout: config.shutdown_timeout,
+            controller: Controller::new(config),
+            metrics,
+            notices,
+            outboxes: BTreeMap::new(),
+            next_session: 0,
+            sessions: JoinSet::new(),
+            scales: JoinSet::new(),
+            inputs,
+            input,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let platform = self.platform.clone();
+        loop {
+            let deadline = self.controller.next_deadline();
+            let event = tokio::select! {
+                command = commands.recv() => match command {
+                    None => return,
+                    Some(Command::Shutdown(done)) => return self.shutdown(done).await,
+                    Some(command) => {
+                        self.command(command);
+                        continue;
+                    }
+                },
+                Some(event) = self.input.recv() => event,
+                Some(Ok(event)) = self.scales.join_next() => event,
+                Some(_) = self.sessions.join_next() => continue,
+                observation = platform.observe() => Event::Observed(observation),
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Event::Tick,
+            };
+            self.handle(event);
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Apply(workloads, done) => {
+                self.handle(Event::Applied(workloads));
+                let _ = done.send(());
+            }
+            Command::Connect(answer) => {
+                let ends = self.connect();
+                let _ = answer.send(ends);
+            }
+            Command::Status(answer) => {
+                let _ = answer.send(self.controller.status(Instant::now()));
+            }
+            // Taken by the loop.
+            Command::Shutdown(_) => {}
+        }
+    }
+
+    fn connect(&mut self) -> LinkEnds {
+        self.next_session += 1;
+        let id = SessionId(self.next_session);
+        let outbox = Arc::new(Outbox::default());
+        self.outboxes.insert(id, outbox.clone());
+        let (to_scaler, from_proxy) = mpsc::channel(QUEUE);
+        let (to_proxy, from_scaler) = mpsc::channel(QUEUE);
+        self.sessions.spawn(session::run(
+            id,
+            outbox,
+            from_proxy,
+            to_proxy,
+            self.inputs.clone(),
+        ));
+        self.handle(Event::SessionOpened(id));
+        LinkEnds {
+            to_scaler,
+            from_scaler,
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        if let Event::SessionClosed(session) = &event {
+            self.outboxes.remove(session);
+        }
+        for action in self.controller.handle(event, Instant::now()) {
+            self.perform(action);
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Apply(workload) => self.platform.apply(workload),
+            Action::Forget(workload) => {
+                self.platform.forget(&workload);
+                self.metrics.forget(&workload);
+            }
+            Action::Scale {
+                workload,
+                replicas,
+                victims,
+            } => {
+                self.scales
+                    .spawn(scale(self.platform.clone(), workload, replicas, victims));
+            }
+            Action::Send(session, message) => {
+                if let Some(outbox) = self.outboxes.get(&session) {
+                    outbox.put(message);
+                }
+            }
+            Action::Count {
+                workload,
+                desired,
+                ready,
+            } => self.metrics.count(&workload, desired, ready),
+            Action::Emit(event) => self.emit(event),
+        }
+    }
+
+    fn emit(&self, event: WorkloadEvent) {
+        log(&event);
+        self.metrics.note(&event);
+        // Nobody listens: nobody is told.
+        let _ = self.notices.send(event);
+    }
+
+    async fn shutdown(mut self, done: oneshot::Sender<()>) {
+        self.sessions.shutdown().await;
+        self.scales.shutdown().await;
+        self.platform.shutdown(self.shutdown_timeout).await;
+        let _ = done.send(());
+    }
+}
+
+async fn scale<P: Platform>(
+    platform: Arc<P>,
+    workload: WorkloadId,
+    replicas: u32,
+    victims: Vec<EndpointId>,
+) -> Event {
+    match timeout(
+        SCALE_TIMEOUT,
+        platform.scale(workload.clone(), replicas, victims),
+    )
+    .await
+    {
+        Ok(Ok(())) => Event::ScaleDone(workload),
+        Ok(Err(error)) => Event::ScaleFailed(workload, error.to_string()),
+        Err(_) => Event::ScaleFailed(
+            workload,
+            format!("no answer within {} s", SCALE_TIMEOUT.as_secs()),
+        ),
+    }
+}
+
+fn log(event: &WorkloadEvent) {
+    let workload = event.workload.as_str();
+    match &event.kind {
+        EventKind::Woke(stages) => tracing::info!(
+            workload,
+            held = stages.held,
+            start_ms = stages.start.as_secs_f64() * 1000.0,
+            ready_ms = stages.ready.as_secs_f64() * 1000.0,
+            total_ms = stages.total.as_secs_f64() * 1000.0,
+            "woke"
+        ),
+        kind @ (EventKind::Failed { .. } | EventKind::ScaleRefused { .. }) => {
+            tracing::warn!(workload, "{kind}");
+        }
+        kind => tracing::info!(workload, "{kind}"),
+    }
+}
