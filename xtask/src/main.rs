@@ -1,2 +1,104 @@
-//! Placeholder.
-fn main() {}
+//! The project's own commands. Each prints what it runs and stops at the first that fails.
+
+mod command;
+mod tools;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::command::{Failed, cargo};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what the tests need and run them
+    Test {
+        /// Run the tests that take long, too
+        #[arg(long)]
+        long: bool,
+        /// Handed to `cargo test`, such as `-p rouse-api` or a test's name
+        #[arg(last = true)]
+        arguments: Vec<OsString>,
+    },
+    /// What must pass before a change goes in: format, lints, dependencies, tests
+    Ci,
+    /// Build for shipping, install the peers, and measure
+    Bench {
+        /// proxy, hold, wake, routes; several are run one after the other
+        #[arg(required = true)]
+        names: Vec<String>,
+        /// Handed to each of them, such as `--rounds 3`
+        #[arg(last = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Test { long, arguments } => test(long, &arguments),
+        Task::Ci => ci(),
+        Task::Bench { names, arguments } => bench(&names, &arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed(why)) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn test(long: bool, arguments: &[OsString]) -> Result<(), Failed> {
+    tools::for_tests()?;
+    let mut test = cargo(["test", "--locked"]);
+    // A package that is named takes the place of all.
+    let named = |argument: &OsString| matches!(argument.to_str(), Some("-p" | "--package"));
+    if !arguments.iter().any(named) {
+        test.arg("--workspace");
+    }
+    if long {
+        test.env("ROUSE_TEST_LONG", "1");
+    }
+    command::run(test.args(arguments))
+}
+
+fn ci() -> Result<(), Failed> {
+    tools::rust_components()?;
+    command::run(&mut cargo(["fmt", "--all", "--check"]))?;
+    let clippy = [
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    command::run(&mut cargo(clippy))?;
+    tools::cargo_deny()?;
+    // Advisories are left out: they need a network that may not be there.
+    command::run(&mut cargo([
+        "deny", "--locked", "check", "bans", "licenses", "sources",
+    ]))?;
+    test(false, &[])
+}
+
+fn bench(names: &[String], arguments: &[OsString]) -> Result<(), Failed> {
+    tools::for_bench(names)?;
+    let packages = ["-p", "rouse", "-p", "rouse-sample", "-p", "rouse-bench"];
+    command::run(cargo(["build", "--locked", "--profile", "dist"]).args(packages))?;
+    let bench = command::target_folder().join("dist").join("rouse-bench");
+    for name in names {
+        let mut bench = command::program(&bench);
+        command::run(bench.arg(name).args(arguments))?;
+    }
+    Ok(())
+}
