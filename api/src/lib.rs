@@ -6,4 +6,6 @@
 //! - [`link`]: the messages between proxy and scaler.
 
 pub mod link;
+pub mod load;
+pub mod resource;
 pub mod workload;

@@ -178,4 +178,3 @@ pub struct Failure {
     /// A sentence for people: the cause, with the last lines of output when there are some.
     pub message: String,
 }
-

@@ -24,7 +24,9 @@ impl WorkloadId {
     /// The part before the slash.
     #[must_use]
     pub fn namespace(&self) -> &str {
-        self.0.split_once('/').map_or("", |(namespace, _)| namespace)
+        self.0
+            .split_once('/')
+            .map_or("", |(namespace, _)| namespace)
     }
 
     /// The part after the slash.

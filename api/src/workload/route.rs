@@ -125,7 +125,11 @@ impl PathPrefix {
     /// # Errors
     /// When it does not begin with a slash or could never match; the error says what would be right.
     pub fn parse(text: &str) -> Result<Self, InvalidPath> {
-        let error = |why: &str| Err(InvalidPath(format!("{text:?} is not a path prefix: {why}; write one such as /v1 or /api/users")));
+        let error = |why: &str| {
+            Err(InvalidPath(format!(
+                "{text:?} is not a path prefix: {why}; write one such as /v1 or /api/users"
+            )))
+        };
         if !text.starts_with('/') {
             return error("it does not begin with /");
         }

@@ -1,0 +1,93 @@
+//! YAML text to workloads, with every error of every document, each at its line.
+//!
+//! Text becomes events, events a tree that knows its lines ([`tree`]), the tree a typed resource ([`decode`]), the
+//! resource a workload with its defaults ([`resolve`]); then documents are checked against each other ([`cross`]).
+//! A part that is refused is pruned from the tree, so that the rest is still looked at, and nothing that merely
+//! follows from it is reported.
+
+mod cross;
+mod decode;
+mod deserialize;
+mod document;
+mod explain;
+mod path;
+mod problem;
+mod read;
+mod resolve;
+mod scalar;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use std::path::PathBuf;
+
+use crate::resource::ScaledWorkload;
+use crate::workload::{Workload, WorkloadId};
+
+use document::Document;
+pub use problem::Problem;
+
+/// Where the workloads will run: decides what `target` may be, and what is supported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// On this machine: a replica is a local process.
+    Standalone,
+}
+
+/// Reads the documents of all files: pairs of a file's path (for messages and for relative paths within it) and its text.
+///
+/// Empty documents are skipped; no documents at all make no workloads.
+///
+/// # Errors
+/// With all problems of all documents, sorted by file and line; nothing is loaded then.
+pub fn load(files: &[(PathBuf, String)], mode: Mode) -> Result<Vec<Workload>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut entries = Vec::new();
+    for (file, text) in files {
+        let (documents, unread) = read::read(file, text);
+        problems.extend(unread);
+        entries.extend(documents.into_iter().filter_map(|mut document| {
+            match decode::decode(&mut document) {
+                Some(resource) => Some(Entry::new(document, resource, mode)),
+                None => {
+                    problems.append(&mut document.problems);
+                    None
+                }
+            }
+        }));
+    }
+    cross::check(&mut entries, problems.is_empty());
+    for entry in &mut entries {
+        problems.append(&mut entry.document.problems);
+    }
+    if problems.is_empty() {
+        return Ok(entries.into_iter().filter_map(|e| e.workload).collect());
+    }
+    problems.sort_by(|a, b| a.order().cmp(&b.order()));
+    problems.dedup();
+    Err(problems)
+}
+
+/// A document whose fields could be read, with what became of it.
+struct Entry {
+    document: Document,
+    resource: ScaledWorkload,
+    /// `None` when its name or namespace is not known.
+    id: Option<WorkloadId>,
+    /// `None` when it has problems.
+    workload: Option<Workload>,
+}
+
+impl Entry {
+    fn new(mut document: Document, resource: ScaledWorkload, mode: Mode) -> Self {
+        let id = resolve::id(&mut document, &resource);
+        document.resource = id.as_ref().map(ToString::to_string);
+        let workload = resolve::workload(&mut document, &resource, id.as_ref(), mode);
+        Self {
+            document,
+            resource,
+            id,
+            workload,
+        }
+    }
+}

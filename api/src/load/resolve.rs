@@ -1,0 +1,98 @@
+//! One typed resource to one workload: rules between its fields, defaults, and what this version can't do yet.
+
+mod http;
+mod process;
+mod unsupported;
+
+use super::Mode;
+use super::document::Document;
+use super::path::FieldPath;
+use crate::resource::{ScaledWorkload, Spec};
+use crate::workload::{Scale, Target, Workload, WorkloadId};
+
+pub(super) use http::{Single, expanded, routes};
+
+/// `namespace/name`; `None` (with the problem noted) when either is not known.
+pub(super) fn id(document: &mut Document, resource: &ScaledWorkload) -> Option<WorkloadId> {
+    for (field, given) in [
+        ("apiVersion", resource.api_version.is_some()),
+        ("kind", resource.kind.is_some()),
+        ("metadata.name", resource.metadata.name.is_some()),
+        ("spec", resource.spec.is_some()),
+    ] {
+        if !given {
+            let example = match field {
+                "apiVersion" => format!("; write apiVersion: {}", crate::resource::API_VERSION),
+                "kind" => format!("; write kind: {}", crate::resource::KIND),
+                _ => String::new(),
+            };
+            document.refuse(&FieldPath::of(field), format!("is missing{example}"));
+        }
+    }
+    let name = resource.metadata.name.as_ref()?;
+    let namespace = match &resource.metadata.namespace {
+        Some(namespace) => namespace.as_str(),
+        None if document.touched(&FieldPath::of("metadata.namespace")) => return None,
+        None => WorkloadId::DEFAULT_NAMESPACE,
+    };
+    Some(WorkloadId::new(namespace, name.as_str()))
+}
+
+/// The workload with every default applied; problems are noted in the document.
+pub(super) fn workload(
+    document: &mut Document,
+    resource: &ScaledWorkload,
+    id: Option<&WorkloadId>,
+    mode: Mode,
+) -> Option<Workload> {
+    let spec = resource.spec.as_ref()?;
+    let scale = scale(document, spec);
+    let http = spec
+        .http
+        .as_ref()
+        .and_then(|http| http::http(document, http));
+    let target = match mode {
+        Mode::Standalone => process::target(document, spec),
+    };
+    unsupported::refuse(document, spec);
+    if !document.problems.is_empty() {
+        return None;
+    }
+    Some(Workload {
+        id: id?.clone(),
+        scale,
+        http,
+        target: Target::Process(target?),
+    })
+}
+
+fn scale(document: &mut Document, spec: &Spec) -> Scale {
+    let default = Scale::default();
+    let replicas = spec.replicas.clone().unwrap_or_default();
+    let at = FieldPath::of("spec.replicas");
+    let (min_at, max_at) = (at.key("min"), at.key("max"));
+    let min = replicas.min.unwrap_or(default.min);
+    let max = replicas.max.map_or(default.max, std::num::NonZeroU32::get);
+    let says = if replicas.max.is_some() {
+        "max is"
+    } else {
+        "max is, unless said,"
+    };
+    if min > max {
+        let message = format!("is {min} but {says} {max}: min may not be above max");
+        document.refuse_between(&min_at, std::slice::from_ref(&max_at), message);
+    }
+    let on_wake = replicas.on_wake.map(std::num::NonZeroU32::get);
+    if let Some(on_wake) = on_wake.filter(|on_wake| *on_wake > max) {
+        let message = format!("is {on_wake} but {says} {max}: onWake may not be above max");
+        document.refuse_between(&at.key("onWake"), &[max_at], message);
+    }
+    Scale {
+        min,
+        max,
+        on_wake: on_wake.unwrap_or(min.max(default.on_wake)),
+        idle_after: spec
+            .idle_after
+            .map_or(default.idle_after, crate::resource::Duration::get),
+    }
+}

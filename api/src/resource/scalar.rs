@@ -1,0 +1,27 @@
+//! Scalars that check themselves: each is written as text or a number and refuses what it can't be.
+
+mod duration;
+mod name;
+mod number;
+mod quantity;
+mod route;
+#[cfg(test)]
+mod tests;
+
+pub use duration::Duration;
+pub use name::Name;
+pub use number::{NotNegative, Positive, StatusCode};
+pub use quantity::Quantity;
+pub use route::{HeaderName, HeaderValue, Host, Path};
+
+/// `From` into the written form, `Display` of it, for a newtype of text.
+macro_rules! written_as_text {
+    ($type:ty) => {
+        impl From<$type> for String {
+            fn from(value: $type) -> Self {
+                value.to_string()
+            }
+        }
+    };
+}
+use written_as_text;
