@@ -1,2 +1,51 @@
-//! Placeholder.
-fn main() {}
+//! Measurements of Rouse, some side by side with its peers. What each means, its conditions and figures: README.md.
+
+mod child;
+mod error;
+mod hold;
+mod http;
+mod proxy;
+mod rouse;
+mod setup;
+mod stats;
+mod wake;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "rouse-bench", about = "Measures Rouse")]
+struct Cli {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Rouse, nginx and Envoy, each alone on one core: CPU per request, requests per second, latency
+    Proxy(proxy::Options),
+    /// Memory of a held request
+    Hold(hold::Options),
+    /// From the moment that a process accepts to the moment that the client has its answer
+    Wake(wake::Options),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let done = match Cli::parse().bench {
+        Bench::Proxy(options) => proxy::run(&options).await,
+        Bench::Hold(options) => hold::run(&options).await,
+        Bench::Wake(options) => wake::run(&options).await,
+    };
+    match done {
+        Ok(table) => {
+            println!("{table}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("rouse-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -32,8 +32,8 @@ enum Task {
     Ci,
     /// Build for shipping, install the peers, and measure
     Bench {
-        /// proxy, hold, wake, routes; several are run one after the other
-        #[arg(required = true)]
+        /// What to measure; several are run one after the other
+        #[arg(required = true, value_parser = ["proxy", "hold", "wake", "routes"])]
         names: Vec<String>,
         /// Handed to each of them, such as `--rounds 3`
         #[arg(last = true)]
