@@ -1,0 +1,124 @@
+//! Flags and environment variables.
+
+mod limits;
+mod serve;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+pub(crate) use serve::ServeArgs;
+
+const AFTER_HELP: &str = "\
+Examples:
+  rouse demo                         see a service sleep and wake, nothing else needed
+  rouse check hello.yaml             every mistake in a file, each with its line
+  rouse serve --file hello.yaml      serve a file of your own on http://127.0.0.1:8080
+
+Every flag of a command is also an environment variable: --drain-timeout is ROUSE_DRAIN_TIMEOUT.
+Exit status: 0 all well, 1 it failed while running (for example an address in use), 2 bad input.";
+
+/// An HTTP gateway that lets idle services sleep at zero replicas and wakes them on the next request, without losing it.
+#[derive(Debug, Parser)]
+#[command(name = "rouse", version, after_help = AFTER_HELP, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show it: a bundled sample service asleep behind a gateway, and live what happens to it
+    Demo(DemoArgs),
+    /// Serve the workloads of files: proxy and scaler in one process, each replica a local process
+    Serve(Box<ServeArgs>),
+    /// Say everything that is wrong in files, without serving them
+    Check(CheckArgs),
+    /// The bundled sample service
+    #[command(hide = true)]
+    Sample(Box<SampleArgs>),
+    /// Keeps one replica from outliving Rouse; for Rouse's own use
+    #[command(hide = true)]
+    Guard,
+}
+
+/// Flags of `rouse demo`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// Let the sample service sleep after this long without a request
+    #[arg(long, env = "ROUSE_IDLE_AFTER", value_name = "DURATION", value_parser = value::duration, default_value = "10s")]
+    pub(crate) idle_after: std::time::Duration,
+    /// What the sample service takes to start
+    #[arg(long, env = "ROUSE_START_DELAY", value_name = "DURATION", value_parser = value::duration, default_value = "300ms")]
+    pub(crate) start_delay: std::time::Duration,
+}
+
+/// Flags of `rouse check`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rouse check hello.yaml
+  rouse check workloads/             every *.yaml and *.yml in the folder, not in folders within it
+
+Exit status: 0 when all is well, 2 with the problems on standard error, one a line.")]
+pub(crate) struct CheckArgs {
+    /// Files, or folders of *.yaml and *.yml; together they are one set
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+/// Flags of the sample service.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SampleArgs {
+    #[command(flatten)]
+    pub(crate) options: rouse_sample::Options,
+}
+
+/// How the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// Where the log goes is fixed (standard error); this is what is in it.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Log")]
+pub(crate) struct LogArgs {
+    /// How the log on standard error looks
+    #[arg(long, env = "ROUSE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    /// What is logged: a level (error, warn, info, debug, trace), or levels by part such as info,workload=off
+    #[arg(
+        long = "log",
+        env = "ROUSE_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
+    pub(crate) filter: EnvFilterText,
+}
+
+/// A filter that has been parsed once; filters can't be cloned, and flags must be.
+#[derive(Debug, Clone)]
+pub(crate) struct EnvFilterText(String);
+
+impl std::str::FromStr for EnvFilterText {
+    type Err = tracing_subscriber::filter::ParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        EnvFilter::try_new(text).map(|_| Self(text.to_owned()))
+    }
+}
+
+impl LogArgs {
+    pub(crate) fn start(&self) {
+        crate::logging::start(EnvFilter::new(&self.filter.0), self.log_format);
+    }
+}

@@ -1,0 +1,113 @@
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::{CommandFactory, Parser};
+use rouse_proxy::ProxyConfig;
+
+use super::{Cli, Command, ServeArgs};
+
+fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from([&["rouse"], args].concat())
+}
+
+fn serve(args: &[&str]) -> ServeArgs {
+    match parse(&[&["serve", "--file", "a.yaml"], args].concat()) {
+        Ok(Cli {
+            command: Command::Serve(args),
+        }) => *args,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refusal(args: &[&str]) -> String {
+    parse(&[&["serve", "--file", "a.yaml"], args].concat())
+        .expect_err("is refused")
+        .to_string()
+}
+
+#[test]
+fn flags_do_not_contradict_each_other() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn defaults_are_the_proxys_own() {
+    let ours = serve(&[]).proxy();
+    assert_eq!(format!("{ours:?}"), format!("{:?}", ProxyConfig::default()));
+    let scaler = serve(&[]).scaler();
+    assert_eq!(scaler, rouse_scaler::ScalerConfig::default());
+}
+
+#[test]
+fn flags_reach_the_configuration() {
+    let args = serve(&[
+        "--file",
+        "folder",
+        "--listen=127.0.0.1:0,[::1]:81",
+        "--threads=1",
+        "--trusted=10.0.0.0/8",
+        "--trusted=192.0.2.1",
+        "--drain-timeout=1m30s",
+        "--tick=250ms",
+        "--max-header-bytes=16Ki",
+        "--access-log",
+    ]);
+    assert_eq!(args.files, [Path::new("a.yaml"), Path::new("folder")]);
+    assert_eq!(args.threads(), 1);
+    assert_eq!(args.scaler().tick, Duration::from_millis(250));
+    let proxy = args.proxy();
+    let listen: Vec<SocketAddr> = ["127.0.0.1:0", "[::1]:81"]
+        .map(|a| a.parse().unwrap())
+        .into();
+    assert_eq!(proxy.listen, listen);
+    assert_eq!(proxy.drain.timeout, Duration::from_secs(90));
+    assert_eq!(proxy.limits.header_bytes, 16 << 10);
+    assert!(proxy.access_log);
+    assert!(proxy.trusts("192.0.2.1".parse().unwrap()));
+    assert!(proxy.trusts("10.9.9.9".parse().unwrap()));
+    assert!(!proxy.trusts("192.0.2.2".parse().unwrap()));
+}
+
+#[test]
+fn wrong_values_say_what_would_be_right() {
+    for (flag, right) in [
+        ("--tick=5", "60s"),
+        ("--tick=0s", "longer than 0"),
+        ("--trusted=here", "10.0.0.0/8"),
+        ("--threads=0", "at least 1"),
+        ("--max-header-bytes=0", "64Ki"),
+        ("--max-held-bytes=lots", "16Mi"),
+        ("--log=workload=[", "invalid"),
+    ] {
+        let text = refusal(&[flag]);
+        assert!(text.contains(right), "{flag}: {text}");
+    }
+}
+
+#[test]
+fn serve_and_check_need_files() {
+    assert!(parse(&["serve"]).is_err());
+    assert!(parse(&["check"]).is_err());
+}
+
+#[test]
+fn every_flag_is_an_environment_variable_too() {
+    let mut cli = Cli::command();
+    cli.build();
+    for name in ["serve", "demo"] {
+        let command = cli.find_subcommand(name).expect(name);
+        for flag in command
+            .get_arguments()
+            .filter(|flag| flag.get_long().is_some())
+        {
+            if matches!(flag.get_id().as_str(), "help" | "version") {
+                continue;
+            }
+            let long = flag.get_long().unwrap_or_default();
+            let wanted = format!("ROUSE_{}", long.to_uppercase().replace('-', "_"));
+            let env = flag.get_env().map(|env| env.to_string_lossy().into_owned());
+            assert_eq!(env, Some(wanted), "--{long}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Values of flags, written as in a resource.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error;
+
+use rouse_api::resource;
+
+/// `250ms`, `60s`, `5m`, `1h30m`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let duration: Result<resource::Duration, Error> =
+        resource::Duration::deserialize(text.into_deserializer());
+    duration
+        .map(resource::Duration::get)
+        .map_err(|error| error.to_string())
+}
+
+/// As [`duration`], and not zero.
+pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("it must be longer than 0".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+/// Bytes: `65536`, `64Ki`, `16Mi`.
+pub(super) fn bytes(text: &str) -> Result<usize, String> {
+    let quantity: Result<resource::Quantity, Error> =
+        resource::Quantity::deserialize(text.into_deserializer());
+    quantity
+        .map_err(|error| error.to_string())?
+        .whole()
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| {
+            format!("{text:?} is not a number of bytes; write one such as 65536 or 64Ki")
+        })
+}
+
+/// A network (`10.0.0.0/8`) or one address.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| {
+            format!("{text:?} is neither a network nor an address; write one such as 10.0.0.0/8 or 192.0.2.1")
+        })
+}
+
+/// A count of at least 1.
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err(format!("{text:?} is not a whole number of at least 1")),
+        Ok(count) => Ok(count),
+    }
+}

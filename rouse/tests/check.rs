@@ -1,0 +1,96 @@
+//! `rouse check` as people run it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn check(paths: &[&Path]) -> (i32, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new(env!("CARGO_BIN_EXE_rouse"))
+        .arg("check")
+        .args(paths)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+#[test]
+fn the_example_is_well() {
+    let example =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples/standalone/hello.yaml");
+    let (code, stdout, stderr) = check(&[&example]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert_eq!(stdout, "all is well: 1 workload\n");
+}
+
+#[test]
+fn the_readmes_example_is_the_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let example = fs::read_to_string(root.join("deploy/examples/standalone/hello.yaml")).unwrap();
+    assert!(
+        readme.contains(example.trim()),
+        "README.md shows deploy/examples/standalone/hello.yaml"
+    );
+}
+
+#[test]
+fn every_problem_of_every_document_has_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bad.yaml");
+    let text = "\
+apiVersion: rouse.dev/v1alpha1
+kind: ScaledWorkload
+metadata: {name: one}
+spec:
+  replicas: {min: 5, max: 3}
+  target: {process: {command: [one]}}
+  http: {hosts: [one.example.com]}
+---
+apiVersion: rouse.dev/v1alpha1
+kind: ScaledWorkload
+metadata: {name: two}
+spec:
+  idleAfter: soon
+  target: {process: {command: [two]}}
+  http: {hosts: [two.example.com], nonsense: 1}
+";
+    fs::write(&file, text).unwrap();
+    let (code, stdout, stderr) = check(&[&file]);
+    assert_eq!((code, stdout.as_str()), (2, ""));
+    let lines: Vec<&str> = stderr.lines().collect();
+    for (line, field) in [
+        (5, "spec.replicas"),
+        (13, "spec.idleAfter"),
+        (15, "nonsense"),
+    ] {
+        let begin = format!("{}:{line}: ", file.display());
+        let found = |text: &&&str| text.starts_with(&begin) && text.contains(field);
+        assert!(lines.iter().find(found).is_some(), "{field} in {stderr}");
+    }
+    assert_eq!(
+        *lines.last().unwrap(),
+        format!("{} problems", lines.len() - 1)
+    );
+}
+
+#[test]
+fn what_is_not_there_is_bad_input() {
+    let (code, _, stderr) = check(&[Path::new("/does/not/exist.yaml")]);
+    assert_eq!(code, 2);
+    assert_eq!(
+        stderr,
+        "/does/not/exist.yaml: there is no such file or folder\n1 problem\n"
+    );
+}
