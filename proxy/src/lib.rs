@@ -1,1 +1,27 @@
-//! Placeholder.
+//! Rouse's data plane: accepts requests, routes them, holds them while their workload wakes, and forwards them.
+//!
+//! It knows nothing of Kubernetes and holds no credentials: everything it needs arrives over the link, and it keeps serving with
+//! what it last knew. Where to look: `listener` takes connections, `request` is one request straight through, `workload` is the
+//! pure heart (who goes where, who waits), `endpoint` the connections to one replica, `link` the scaler's voice.
+
+mod access;
+mod client;
+mod config;
+mod endpoint;
+mod error;
+mod forward;
+mod hold;
+mod link;
+mod listener;
+mod metrics;
+mod proxy;
+mod request;
+mod retry;
+pub mod route;
+mod shared;
+mod workload;
+
+pub use config::{Drain, Limits, ProxyConfig, UpstreamLimits};
+pub use link::LinkEnds;
+pub use proxy::{Proxy, ProxyStatus, StartError};
+pub use workload::{EndpointStatus, WorkloadStatus};

@@ -115,8 +115,8 @@ fn check_host(host: &str, written: &str) -> Result<(), InvalidHost> {
 }
 
 /// A path prefix that matches on segment borders: `/v1` matches `/v1` and `/v1/x`, not `/v10`. Stored without a trailing
-/// slash; `/` is stored empty.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// slash; `/` is stored empty, and is the default.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct PathPrefix(String);
 
 impl PathPrefix {

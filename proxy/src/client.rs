@@ -1,0 +1,138 @@
+//! One client connection, as its requests see it.
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rustix::event::{PollFd, PollFlags};
+use tokio::time::Instant;
+
+use crate::forward::Forwarding;
+
+/// Shared between a connection's IO, its watchdog and its requests.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) peer: SocketAddr,
+    pub(crate) forwarding: Forwarding,
+    http2: AtomicBool,
+    /// Heads that requests have been made of.
+    requests: AtomicU64,
+    /// The first head that could be understood in two ways, counted from 1; 0: none.
+    ambiguous: AtomicU64,
+    active: AtomicU32,
+    /// Of the last change between idle, reading a head and serving.
+    phase: Mutex<(Phase, Instant)>,
+    /// A second handle on the socket, made by the IO when `wanted`.
+    handle: Mutex<Option<OwnedFd>>,
+    wanted: AtomicBool,
+}
+
+/// What a connection does when no request is being served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Kept alive.
+    Idle,
+    /// In the middle of a head (or new: the first head is due).
+    Head,
+    /// At least one request is being served.
+    Serving,
+}
+
+impl Client {
+    pub(crate) fn new(peer: SocketAddr, forwarding: Forwarding) -> Self {
+        Self {
+            peer,
+            forwarding,
+            http2: AtomicBool::new(false),
+            requests: AtomicU64::new(0),
+            ambiguous: AtomicU64::new(0),
+            active: AtomicU32::new(0),
+            phase: Mutex::new((Phase::Head, Instant::now())),
+            handle: Mutex::new(None),
+            wanted: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn set_http2(&self) {
+        self.http2.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_http1(&self) -> bool {
+        !self.http2.load(Ordering::Relaxed)
+    }
+
+    /// A head has begun.
+    pub(crate) fn head_begins(&self) {
+        let mut phase = self.phase.lock();
+        if phase.0 == Phase::Idle {
+            *phase = (Phase::Head, Instant::now());
+        }
+    }
+
+    /// The head with this number (from 1) is ambiguous.
+    pub(crate) fn mark_ambiguous(&self, head: u64) {
+        // Only the first counts: the connection ends with it.
+        let _ = self
+            .ambiguous
+            .compare_exchange(0, head, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// A request begins. True: its head was ambiguous.
+    pub(crate) fn begin(self: &Arc<Self>) -> (Serving, bool) {
+        if self.active.fetch_add(1, Ordering::Relaxed) == 0 {
+            *self.phase.lock() = (Phase::Serving, Instant::now());
+        }
+        let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let ambiguous = self.ambiguous.load(Ordering::Relaxed) == number;
+        (Serving(self.clone()), ambiguous)
+    }
+
+    /// What the connection does, and since when.
+    pub(crate) fn phase(&self) -> (Phase, Instant) {
+        *self.phase.lock()
+    }
+
+    /// Whether the IO should hand out a second handle, see [`Self::left`].
+    pub(crate) fn wants_handle(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed) && self.wanted.swap(false, Ordering::Relaxed)
+    }
+
+    pub(crate) fn give_handle(&self, handle: OwnedFd) {
+        *self.handle.lock() = Some(handle);
+    }
+
+    /// Ends when the peer has closed its side, looking every so often: for when there are bytes that nobody reads, behind which
+    /// a close can't be seen.
+    pub(crate) async fn left(&self, every: Duration) {
+        // The connection polls its IO after this future, which then finds the wish.
+        self.wanted.store(true, Ordering::Relaxed);
+        loop {
+            tokio::time::sleep(every).await;
+            let handle = self.handle.lock();
+            let Some(handle) = handle.as_ref() else {
+                continue;
+            };
+            let mut fds = [PollFd::new(handle, PollFlags::RDHUP)];
+            let closed = rustix::event::poll(&mut fds, Some(&rustix::event::Timespec::default()))
+                .is_ok_and(|count| count > 0);
+            if closed {
+                return;
+            }
+        }
+    }
+}
+
+/// A request being served; dropped: it has ended.
+#[derive(Debug)]
+pub(crate) struct Serving(Arc<Client>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if self.0.active.fetch_sub(1, Ordering::Relaxed) == 1 {
+            *self.0.phase.lock() = (Phase::Idle, Instant::now());
+        }
+    }
+}

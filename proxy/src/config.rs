@@ -1,0 +1,120 @@
+//! What the proxy can be told. Every bound has a default that is safe on the internet.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+/// Everything a proxy is started with.
+#[derive(Debug, Clone)]
+pub struct ProxyConfig {
+    /// Where requests are taken; at least one.
+    pub listen: Vec<SocketAddr>,
+    /// Peers whose `X-Forwarded-*` and `Forwarded` headers are believed and extended; all others' are replaced.
+    pub trusted: Vec<IpNet>,
+    /// One JSON line per request on standard output.
+    pub access_log: bool,
+    /// Between two demand reports.
+    pub report_interval: Duration,
+    /// Bounds towards clients.
+    pub limits: Limits,
+    /// Bounds towards replicas.
+    pub upstream: UpstreamLimits,
+    /// How to stop.
+    pub drain: Drain,
+}
+
+/// Bounds towards clients.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Client connections at once; one more waits in the listen queue.
+    pub connections: usize,
+    /// Bytes of a request's head.
+    pub header_bytes: usize,
+    /// Header fields of a request.
+    pub headers: usize,
+    /// From a head's first byte (or, for the first request, the connection) to its last.
+    pub header_read: Duration,
+    /// Without a request on a connection that is kept alive.
+    pub keep_alive: Duration,
+    /// Concurrent streams on one HTTP/2 connection.
+    pub h2_streams: u32,
+    /// Streams a client may reset before they are accepted, before its HTTP/2 connection is closed.
+    pub h2_pending_resets: usize,
+    /// Requests held at once over all workloads.
+    pub held_requests: usize,
+    /// Body bytes of held requests over all workloads.
+    pub held_bytes: usize,
+}
+
+/// Bounds towards replicas.
+#[derive(Debug, Clone)]
+pub struct UpstreamLimits {
+    /// Connections to one endpoint.
+    pub connections_per_endpoint: u32,
+    /// A connection unused for this long is closed. Below the usual 60 s and more of servers, so that they rarely close first.
+    pub idle: Duration,
+    /// Streams on one HTTP/2 connection before another is opened.
+    pub h2_streams: u32,
+}
+
+/// How a proxy stops on SIGTERM.
+#[derive(Debug, Clone, Copy)]
+pub struct Drain {
+    /// Not ready but still accepting, so that those in front notice.
+    pub delay: Duration,
+    /// For what is in flight; past it connections are cut.
+    pub timeout: Duration,
+}
+
+impl Default for ProxyConfig {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
+            trusted: Vec::new(),
+            access_log: false,
+            report_interval: Duration::from_secs(1),
+            limits: Limits::default(),
+            upstream: UpstreamLimits::default(),
+            drain: Drain {
+                delay: Duration::from_millis(500),
+                timeout: Duration::from_secs(30),
+            },
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 16_384,
+            header_bytes: 64 << 10,
+            headers: 100,
+            header_read: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            h2_streams: 250,
+            h2_pending_resets: 20,
+            held_requests: 10_000,
+            held_bytes: 256 << 20,
+        }
+    }
+}
+
+impl Default for UpstreamLimits {
+    fn default() -> Self {
+        Self {
+            connections_per_endpoint: 1024,
+            idle: Duration::from_secs(30),
+            h2_streams: 100,
+        }
+    }
+}
+
+impl ProxyConfig {
+    /// Whether this peer's forwarding headers are believed.
+    #[must_use]
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.trusted.iter().any(|net| net.contains(&peer))
+    }
+}

@@ -1,0 +1,80 @@
+//! New connections to an endpoint.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+
+use super::pool::{H1Sender, H2Sender};
+
+/// Windows for answers: large enough for a fast stream, bounded per connection.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+/// A dead HTTP/2 peer is noticed after the sum of the two.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_ANSWER: Duration = Duration::from_secs(10);
+
+/// No connection: the endpoint has received nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("no connection within {0:?}")]
+    Timeout(Duration),
+    #[error("handshake: {0}")]
+    Handshake(#[from] hyper::Error),
+    #[error("the endpoint has gone")]
+    Gone,
+}
+
+/// Opens connections with a deadline; each is driven by a task of its own that ends with the connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Connector {
+    pub(crate) timeout: Duration,
+}
+
+impl Connector {
+    async fn tcp(self, address: SocketAddr) -> Result<TokioIo<TcpStream>, ConnectError> {
+        let stream = tokio::time::timeout(self.timeout, TcpStream::connect(address))
+            .await
+            .map_err(|_| ConnectError::Timeout(self.timeout))??;
+        stream.set_nodelay(true)?;
+        Ok(TokioIo::new(stream))
+    }
+
+    pub(crate) async fn http1(self, address: SocketAddr) -> Result<H1Sender, ConnectError> {
+        let (sender, connection) = http1::handshake(self.tcp(address).await?).await?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.with_upgrades().await {
+                tracing::debug!(%address, %error, "upstream connection ended");
+            }
+        });
+        Ok(sender)
+    }
+
+    pub(crate) async fn http2(
+        self,
+        address: SocketAddr,
+        streams: u32,
+    ) -> Result<H2Sender, ConnectError> {
+        let handshake = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_max_send_streams(streams as usize)
+            .keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_ANSWER)
+            .handshake(self.tcp(address).await?);
+        let (sender, connection) = tokio::time::timeout(self.timeout, handshake)
+            .await
+            .map_err(|_| ConnectError::Timeout(self.timeout))??;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%address, %error, "upstream connection ended");
+            }
+        });
+        Ok(sender)
+    }
+}

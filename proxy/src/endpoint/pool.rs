@@ -1,0 +1,276 @@
+//! Connections to one endpoint, kept for the next request. Bounded by the endpoint's permits: no request opens one without.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use parking_lot::Mutex;
+use rouse_api::workload::Protocol;
+use tokio::time::Instant;
+
+use super::{ConnectError, Connector, Endpoint};
+use crate::forward::RequestBody;
+
+pub(super) type H1Sender = http1::SendRequest<RequestBody>;
+pub(super) type H2Sender = http2::SendRequest<RequestBody>;
+
+/// For an HTTP/1.1 connection whose answer has ended to say that it takes another request.
+const SETTLE: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+pub(crate) struct Pool {
+    state: Mutex<State>,
+    /// One HTTP/2 connection is opened at a time: those behind find its free streams.
+    opening: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    closed: bool,
+    /// Last in, first out: what is surplus grows old and is swept.
+    idle: Vec<(H1Sender, Instant)>,
+    shared: Vec<SharedConnection>,
+}
+
+struct SharedConnection {
+    sender: H2Sender,
+    streams: Arc<AtomicU32>,
+    used: Instant,
+}
+
+/// A connection for one request.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    connection: Connection,
+    endpoint: Arc<Endpoint>,
+    /// The connection served others before: it may have been closed meanwhile.
+    pub(crate) reused: bool,
+}
+
+enum Connection {
+    H1(Option<H1Sender>),
+    H2(
+        H2Sender,
+        #[allow(dead_code, reason = "a guard")] StreamGuard,
+    ),
+}
+
+/// One stream counted on its connection.
+struct StreamGuard(Arc<AtomicU32>);
+
+impl Drop for StreamGuard {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum SendError {
+    /// No byte of the request was handed to the socket; here it is back.
+    Unsent(Box<Request<RequestBody>>, hyper::Error),
+    /// The endpoint said that it did not process it (REFUSED_STREAM, or a stream above GOAWAY's last id).
+    Refused(hyper::Error),
+    /// Anything may have happened to it.
+    Lost(hyper::Error),
+}
+
+impl Pool {
+    /// A connection, kept or new.
+    pub(crate) async fn lease(
+        endpoint: &Arc<Endpoint>,
+        protocol: Protocol,
+        connector: Connector,
+        streams: u32,
+    ) -> Result<Lease, ConnectError> {
+        let lease = |connection, reused| Lease {
+            connection,
+            endpoint: endpoint.clone(),
+            reused,
+        };
+        match protocol {
+            Protocol::Http1 => match endpoint.pool.take()? {
+                Some(sender) => Ok(lease(Connection::H1(Some(sender)), true)),
+                None => Ok(lease(
+                    Connection::H1(Some(connector.http1(endpoint.address).await?)),
+                    false,
+                )),
+            },
+            Protocol::H2c => {
+                if let Some(connection) = endpoint.pool.share(streams)? {
+                    return Ok(lease(connection, true));
+                }
+                let _one_at_a_time = endpoint.pool.opening.lock().await;
+                if let Some(connection) = endpoint.pool.share(streams)? {
+                    return Ok(lease(connection, true));
+                }
+                let sender = connector.http2(endpoint.address, streams).await?;
+                Ok(lease(endpoint.pool.keep_shared(sender), false))
+            }
+        }
+    }
+
+    fn take(&self) -> Result<Option<H1Sender>, ConnectError> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(ConnectError::Gone);
+        }
+        while let Some((sender, _)) = state.idle.pop() {
+            if sender.is_ready() {
+                return Ok(Some(sender));
+            }
+        }
+        Ok(None)
+    }
+
+    fn put(&self, sender: H1Sender) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.idle.push((sender, Instant::now()));
+        }
+    }
+
+    fn share(&self, most: u32) -> Result<Option<Connection>, ConnectError> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(ConnectError::Gone);
+        }
+        state.shared.retain(|shared| !shared.sender.is_closed());
+        for shared in &mut state.shared {
+            if shared.streams.load(Ordering::Relaxed) < most {
+                shared.streams.fetch_add(1, Ordering::Relaxed);
+                shared.used = Instant::now();
+                return Ok(Some(Connection::H2(
+                    shared.sender.clone(),
+                    StreamGuard(shared.streams.clone()),
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    fn keep_shared(&self, sender: H2Sender) -> Connection {
+        let streams = Arc::new(AtomicU32::new(1));
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.shared.push(SharedConnection {
+                sender: sender.clone(),
+                streams: streams.clone(),
+                used: Instant::now(),
+            });
+        }
+        Connection::H2(sender, StreamGuard(streams))
+    }
+
+    /// Closes what is idle and keeps nothing more.
+    pub(super) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.idle.clear();
+        state.shared.clear();
+    }
+
+    /// Closes what has been idle for too long.
+    pub(crate) fn sweep(&self, idle: Duration, now: Instant) {
+        let young = |since: Instant| now.saturating_duration_since(since) < idle;
+        let mut state = self.state.lock();
+        state
+            .idle
+            .retain(|(sender, since)| young(*since) && !sender.is_closed());
+        state
+            .shared
+            .retain(|shared| shared.streams.load(Ordering::Relaxed) > 0 || young(shared.used));
+    }
+}
+
+impl Lease {
+    /// Sends the request and waits for the answer's head.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<RequestBody>,
+    ) -> Result<Response<Incoming>, SendError> {
+        let outcome = match &mut self.connection {
+            Connection::H1(Some(sender)) => sender.try_send_request(request).await,
+            Connection::H2(sender, _) => sender.try_send_request(request).await,
+            Connection::H1(None) => unreachable!("the sender is taken only by drop"),
+        };
+        outcome.map_err(|mut failed| match failed.take_message() {
+            Some(request) => SendError::Unsent(Box::new(request), failed.into_error()),
+            None => {
+                let error = failed.into_error();
+                if refused(&error) {
+                    SendError::Refused(error)
+                } else {
+                    SendError::Lost(error)
+                }
+            }
+        })
+    }
+
+    /// The connection has become a tunnel and is nobody else's.
+    pub(crate) fn detach(&mut self) {
+        if let Connection::H1(sender) = &mut self.connection {
+            drop(sender.take());
+        }
+    }
+
+    /// The answer's body has been read to its end: the connection can serve another request.
+    pub(crate) fn complete(mut self) {
+        let Connection::H1(sender) = &mut self.connection else {
+            return;
+        };
+        let Some(mut sender) = sender.take() else {
+            return;
+        };
+        if sender.is_ready() {
+            self.endpoint.pool.put(sender);
+            return;
+        }
+        if sender.is_closed() {
+            return;
+        }
+        let endpoint = self.endpoint.clone();
+        tokio::spawn(async move {
+            if let Ok(Ok(())) = tokio::time::timeout(SETTLE, sender.ready()).await {
+                endpoint.pool.put(sender);
+            }
+        });
+    }
+}
+
+/// Whether the peer said that it has not processed the request.
+fn refused(error: &hyper::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if let Some(h2) = inner.downcast_ref::<h2::Error>() {
+            // A GOAWAY ends only streams above its last id with this error; the others go on.
+            return h2.reason() == Some(h2::Reason::REFUSED_STREAM)
+                || (h2.is_go_away() && h2.is_remote());
+        }
+        source = inner.source();
+    }
+    false
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.lock();
+        f.debug_struct("Pool")
+            .field("idle", &state.idle.len())
+            .field("shared", &state.shared.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::H1(_) => "H1",
+            Self::H2(..) => "H2",
+        })
+    }
+}

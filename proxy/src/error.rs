@@ -1,0 +1,202 @@
+//! Everything that can go wrong with a request, told once, at the edge: problem+json (RFC 9457), or a gRPC status.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Response, StatusCode};
+use rouse_api::link::Failure;
+use serde::Serialize;
+
+use crate::forward::AnswerBody;
+
+/// gRPC status codes (grpc/doc/statuscodes.md).
+mod grpc {
+    pub(super) const DEADLINE_EXCEEDED: u8 = 4;
+    pub(super) const RESOURCE_EXHAUSTED: u8 = 8;
+    pub(super) const UNIMPLEMENTED: u8 = 12;
+    pub(super) const INTERNAL: u8 = 13;
+    pub(super) const UNAVAILABLE: u8 = 14;
+}
+
+/// Why a request is not answered by its workload.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum ProxyError {
+    /// The message can't be understood in one way only.
+    #[error("{0}")]
+    BadRequest(&'static str),
+    #[error(
+        "CONNECT is not supported: this is a gateway in front of services, not a forward proxy"
+    )]
+    Connect,
+    #[error(
+        "no workload has a route for this host and path; check the hosts, pathPrefixes and headers of its ScaledWorkload"
+    )]
+    NoRoute,
+    #[error("the gateway has not yet been told its routes; try again in a moment")]
+    NotReady,
+    #[error(
+        "as many requests as allowed already wait for {0}; raise http.hold.maxRequests, or try again later"
+    )]
+    HoldFull(String),
+    #[error("as many requests as allowed already wait at this gateway; try again later")]
+    AllHoldFull,
+    #[error(
+        "no replica of {workload} took the request within {after:?}; see its status for what the start is waiting for, or raise http.hold.timeout"
+    )]
+    HoldTimeout { workload: String, after: Duration },
+    #[error("{workload} can't start: {}: {}", failure.reason, failure.message)]
+    Failed {
+        workload: String,
+        failure: Arc<Failure>,
+    },
+    #[error("the workload was removed while the request waited for it")]
+    Removed,
+    #[error(
+        "the connection to the replica of {0} was lost before its answer; the request may or may not have been executed"
+    )]
+    UpstreamClosed(String),
+    #[error("the replica of {0} refused the request before processing it, on every try")]
+    UpstreamRefused(String),
+    #[error(
+        "the replica of {workload} sent no answer within {after:?} (http.timeouts.responseHeader)"
+    )]
+    UpstreamTimeout { workload: String, after: Duration },
+    #[error("the request's body ended early or stalled")]
+    ClientBody,
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: String,
+}
+
+impl ProxyError {
+    /// HTTP status, stable name, gRPC status. UNAVAILABLE only when nothing went upstream: gateways in front retry it.
+    fn facts(&self) -> (StatusCode, &'static str, u8) {
+        match self {
+            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request", grpc::INTERNAL),
+            Self::Connect => (
+                StatusCode::NOT_IMPLEMENTED,
+                "connect-not-supported",
+                grpc::UNIMPLEMENTED,
+            ),
+            Self::NoRoute => (StatusCode::NOT_FOUND, "no-route", grpc::UNIMPLEMENTED),
+            Self::NotReady => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not-ready",
+                grpc::UNAVAILABLE,
+            ),
+            Self::HoldFull(_) | Self::AllHoldFull => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "hold-full",
+                grpc::RESOURCE_EXHAUSTED,
+            ),
+            Self::HoldTimeout { .. } => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "hold-timeout",
+                grpc::DEADLINE_EXCEEDED,
+            ),
+            Self::Failed { .. } => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "workload-failed",
+                grpc::UNAVAILABLE,
+            ),
+            Self::Removed => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "workload-removed",
+                grpc::UNAVAILABLE,
+            ),
+            Self::UpstreamClosed(_) => (StatusCode::BAD_GATEWAY, "upstream-closed", grpc::INTERNAL),
+            Self::UpstreamRefused(_) => (
+                StatusCode::BAD_GATEWAY,
+                "upstream-refused",
+                grpc::UNAVAILABLE,
+            ),
+            Self::UpstreamTimeout { .. } => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "upstream-timeout",
+                grpc::DEADLINE_EXCEEDED,
+            ),
+            Self::ClientBody => (StatusCode::BAD_REQUEST, "client-body", grpc::INTERNAL),
+        }
+    }
+
+    /// The stable name, as in `type` and as a metric's label.
+    pub(crate) fn name(&self) -> &'static str {
+        self.facts().1
+    }
+
+    /// The answer to the client.
+    pub(crate) fn answer(&self, is_grpc: bool) -> Response<AnswerBody> {
+        let (status, name, code) = self.facts();
+        let detail = self.to_string();
+        let mut response = if is_grpc {
+            grpc_answer(code, &format!("{name}: {detail}"))
+        } else {
+            let problem = Problem {
+                r#type: format!("urn:rouse:problem:{name}"),
+                title: status.canonical_reason().unwrap_or("Error"),
+                status: status.as_u16(),
+                detail,
+            };
+            let mut response = Response::new(AnswerBody::own(Bytes::from(
+                serde_json::to_vec(&problem).unwrap_or_default(),
+            )));
+            *response.status_mut() = status;
+            let headers = response.headers_mut();
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/problem+json"),
+            );
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        };
+        let headers = response.headers_mut();
+        match self {
+            Self::HoldFull(_) | Self::AllHoldFull | Self::NotReady => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::Failed { .. } | Self::Removed => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            // What follows on the connection can't be told from this message's rest.
+            Self::BadRequest(_) | Self::Connect | Self::ClientBody => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// A gRPC answer of headers alone ("Trailers-Only").
+fn grpc_answer(code: u8, message: &str) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::own(Bytes::new()));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/grpc"),
+    );
+    headers.insert("grpc-status", HeaderValue::from(u16::from(code)));
+    if let Ok(value) = HeaderValue::try_from(percent_encode(message)) {
+        headers.insert("grpc-message", value);
+    }
+    response
+}
+
+/// As gRPC over HTTP/2 wants it: printable ASCII but for the percent sign stays.
+fn percent_encode(text: &str) -> String {
+    text.bytes()
+        .fold(String::with_capacity(text.len()), |mut out, byte| {
+            match byte {
+                b' '..=b'~' if byte != b'%' => out.push(char::from(byte)),
+                _ => out.push_str(&format!("%{byte:02X}")),
+            }
+            out
+        })
+}

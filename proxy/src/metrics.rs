@@ -1,0 +1,202 @@
+//! What the proxy counts. Families are registered once; a workload's label sets are resolved once and go with it.
+
+use std::sync::Arc;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use rouse_api::workload::WorkloadId;
+use tokio::time::Instant;
+
+use crate::access::{AccessLog, Entry};
+use crate::client::Serving;
+
+/// From a local answer to a long poll; a cold start lies in the middle.
+const SECONDS: [f64; 14] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0,
+];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByWorkload {
+    workload: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByClass {
+    workload: String,
+    code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByProblem {
+    problem: &'static str,
+}
+
+type Histograms = Family<ByWorkload, Histogram, fn() -> Histogram>;
+
+/// All families of the proxy.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    requests: Family<ByClass, Counter>,
+    duration: Histograms,
+    hold: Histograms,
+    retries: Family<ByWorkload, Counter>,
+    in_flight: Family<ByWorkload, Gauge>,
+    held: Family<ByWorkload, Gauge>,
+    problems: Family<ByProblem, Counter>,
+    pub(crate) connections: Gauge,
+}
+
+/// One workload's, with its labels resolved.
+#[derive(Debug)]
+pub(crate) struct WorkloadMetrics {
+    classes: [Counter; 5],
+    duration: Histogram,
+    pub(crate) hold: Histogram,
+    pub(crate) retries: Counter,
+    pub(crate) in_flight: Gauge,
+    pub(crate) held: Gauge,
+}
+
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+impl Metrics {
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let histograms = || Histograms::new_with_constructor(|| Histogram::new(SECONDS));
+        let metrics = Self {
+            requests: Family::default(),
+            duration: histograms(),
+            hold: histograms(),
+            retries: Family::default(),
+            in_flight: Family::default(),
+            held: Family::default(),
+            problems: Family::default(),
+            connections: Gauge::default(),
+        };
+        let registry = registry.sub_registry_with_prefix("rouse_proxy");
+        registry.register(
+            "requests",
+            "Requests answered, by class of status",
+            metrics.requests.clone(),
+        );
+        registry.register_with_unit(
+            "request_duration",
+            "From a request's head to its answer's end",
+            Unit::Seconds,
+            metrics.duration.clone(),
+        );
+        registry.register_with_unit(
+            "hold_duration",
+            "How long held requests were held",
+            Unit::Seconds,
+            metrics.hold.clone(),
+        );
+        registry.register(
+            "retries",
+            "Requests sent once more",
+            metrics.retries.clone(),
+        );
+        registry.register(
+            "requests_in_flight",
+            "Requests sent to an endpoint and not ended",
+            metrics.in_flight.clone(),
+        );
+        registry.register(
+            "requests_held",
+            "Requests that wait for an endpoint or a permit",
+            metrics.held.clone(),
+        );
+        registry.register(
+            "problems",
+            "Requests that the proxy answered itself, by the problem's name",
+            metrics.problems.clone(),
+        );
+        registry.register(
+            "client_connections",
+            "Open connections of clients",
+            metrics.connections.clone(),
+        );
+        metrics
+    }
+
+    pub(crate) fn workload(&self, id: &WorkloadId) -> WorkloadMetrics {
+        let labels = ByWorkload {
+            workload: id.to_string(),
+        };
+        let class = |code| {
+            let workload = id.to_string();
+            self.requests
+                .get_or_create_owned(&ByClass { workload, code })
+        };
+        WorkloadMetrics {
+            classes: CLASSES.map(class),
+            duration: self.duration.get_or_create_owned(&labels),
+            hold: self.hold.get_or_create_owned(&labels),
+            retries: self.retries.get_or_create_owned(&labels),
+            in_flight: self.in_flight.get_or_create_owned(&labels),
+            held: self.held.get_or_create_owned(&labels),
+        }
+    }
+
+    /// The workload has gone.
+    pub(crate) fn forget(&self, id: &WorkloadId) {
+        let labels = ByWorkload {
+            workload: id.to_string(),
+        };
+        for code in CLASSES {
+            self.requests.remove(&ByClass {
+                workload: id.to_string(),
+                code,
+            });
+        }
+        self.duration.remove(&labels);
+        self.hold.remove(&labels);
+        self.retries.remove(&labels);
+        self.in_flight.remove(&labels);
+        self.held.remove(&labels);
+    }
+
+    pub(crate) fn problem(&self, problem: &'static str) {
+        self.problems.get_or_create(&ByProblem { problem }).inc();
+    }
+}
+
+/// Accounts for one request when its answer has ended, however it ended.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) workload: Arc<crate::workload::Workload>,
+    pub(crate) start: Instant,
+    pub(crate) status: u16,
+    pub(crate) bytes: u64,
+    pub(crate) complete: bool,
+    pub(crate) error: Option<&'static str>,
+    /// The connection is in use until then.
+    #[allow(dead_code, reason = "a guard")]
+    pub(crate) serving: Serving,
+    /// Present when the access log is on.
+    pub(crate) entry: Option<(AccessLog, Box<Entry>)>,
+}
+
+impl Drop for Finished {
+    fn drop(&mut self) {
+        let took = self.start.elapsed();
+        let metrics = &self.workload.metrics;
+        if let Some(class) = metrics
+            .classes
+            .get(usize::from(self.status / 100).wrapping_sub(1))
+        {
+            class.inc();
+        }
+        metrics.duration.observe(took.as_secs_f64());
+        if let Some((log, mut entry)) = self.entry.take() {
+            entry.status = self.status;
+            entry.bytes = self.bytes;
+            entry.duration_ms = took.as_secs_f64() * 1e3;
+            entry.error = self.error.or((!self.complete).then_some("client-left"));
+            log.write(*entry);
+        }
+    }
+}

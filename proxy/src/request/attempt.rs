@@ -1,0 +1,201 @@
+//! One try of a request on one endpoint.
+
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::Exchange;
+use crate::endpoint::{Connector, Lease, Pool, SendError};
+use crate::error::ProxyError;
+use crate::forward::{AnswerBody, InFlight, RequestBody, answer_headers, tunnel, upgrade_protocol};
+use crate::metrics::Finished;
+use crate::workload::Permit;
+
+/// Head and body for another try.
+pub(super) type Again = (Request<()>, RequestBody);
+
+/// What came of a try.
+pub(super) enum Attempt {
+    Answered(Box<Response<AnswerBody>>),
+    /// The endpoint has provably received nothing; the request is whole again.
+    NotSent(ProxyError, Box<Finished>),
+    /// It may have; `again` is there when it may be sent once more all the same.
+    Sent {
+        error: ProxyError,
+        finished: Box<Finished>,
+        again: Option<Box<Again>>,
+    },
+}
+
+impl Exchange<'_> {
+    pub(super) async fn attempt(&mut self, permit: Permit, finished: Finished) -> Attempt {
+        let finished = Box::new(finished);
+        let connector = Connector {
+            timeout: self.http.timeouts.connect,
+        };
+        let streams = self.shared.config.upstream.h2_streams;
+        let mut lease = match Pool::lease(permit.endpoint(), self.http.protocol, connector, streams)
+            .await
+        {
+            Ok(lease) => lease,
+            Err(error) => {
+                tracing::debug!(%error, workload = %self.workload.id, endpoint = %permit.endpoint().address, "no connection");
+                permit.failed(true);
+                return Attempt::NotSent(
+                    ProxyError::UpstreamRefused(self.workload.id.to_string()),
+                    finished,
+                );
+            }
+        };
+        let (Some(head), Some(body)) = (self.head.take(), self.body.take()) else {
+            return Attempt::Sent {
+                error: ProxyError::ClientBody,
+                finished,
+                again: None,
+            };
+        };
+        let state = body.state();
+        let whole = body.again();
+        // Kept only where another try could need it.
+        let spare = whole
+            .filter(|_| self.method.is_idempotent() || self.is_http2_upstream())
+            .map(|body| (head.clone(), body));
+        let request = head.map(|()| body);
+        let outcome = {
+            let sending = std::pin::pin!(lease.send(request));
+            let moved = || state.as_ref().map(|state| state.moved());
+            answer_within(sending, self.http.timeouts.response_header, moved).await
+        };
+        let Some(outcome) = outcome else {
+            permit.failed(false);
+            let error = ProxyError::UpstreamTimeout {
+                workload: self.workload.id.to_string(),
+                after: self.http.timeouts.response_header,
+            };
+            return Attempt::Sent {
+                error,
+                finished,
+                again: None,
+            };
+        };
+        match outcome {
+            Ok(answer) => {
+                Attempt::Answered(Box::new(self.answered(answer, permit, lease, *finished)))
+            }
+            Err(SendError::Unsent(request, error)) => {
+                tracing::debug!(%error, workload = %self.workload.id, "not sent");
+                let (head, body) = request.into_parts();
+                (self.head, self.body) = (Some(Request::from_parts(head, ())), Some(body));
+                Attempt::NotSent(
+                    ProxyError::UpstreamRefused(self.workload.id.to_string()),
+                    finished,
+                )
+            }
+            Err(SendError::Refused(error)) => {
+                tracing::debug!(%error, workload = %self.workload.id, "refused by the endpoint");
+                Attempt::Sent {
+                    error: ProxyError::UpstreamRefused(self.workload.id.to_string()),
+                    finished,
+                    again: spare.map(Box::new),
+                }
+            }
+            Err(SendError::Lost(error)) => {
+                tracing::debug!(%error, reused = lease.reused, workload = %self.workload.id, "lost");
+                if state.is_some_and(|state| state.client_failed()) {
+                    return Attempt::Sent {
+                        error: ProxyError::ClientBody,
+                        finished,
+                        again: None,
+                    };
+                }
+                permit.failed(false);
+                Attempt::Sent {
+                    error: ProxyError::UpstreamClosed(self.workload.id.to_string()),
+                    finished,
+                    again: spare.filter(|_| self.method.is_idempotent()).map(Box::new),
+                }
+            }
+        }
+    }
+
+    fn is_http2_upstream(&self) -> bool {
+        self.http.protocol == rouse_api::workload::Protocol::H2c
+    }
+
+    fn answered(
+        &mut self,
+        answer: Response<Incoming>,
+        permit: Permit,
+        lease: Lease,
+        mut finished: Finished,
+    ) -> Response<AnswerBody> {
+        permit.head();
+        self.workload.retries.earn();
+        let (mut head, body) = answer.into_parts();
+        finished.status = head.status.as_u16();
+        if let Some((_, entry)) = &mut finished.entry {
+            entry.endpoint = Some(permit.endpoint().address.to_string());
+            entry.held_ms = self.held.map_or(0.0, |held| held.total.as_secs_f64() * 1e3);
+        }
+        let in_flight = InFlight { permit, finished };
+        let idle = self.http.timeouts.idle;
+        let switched = head.status == StatusCode::SWITCHING_PROTOCOLS;
+        let agreed = self
+            .upgrade
+            .take()
+            .filter(|_| switched && upgrade_protocol(&head.headers).is_some());
+        answer_headers(&mut head.headers, agreed.as_ref());
+        self.tell_hold(&mut head.headers);
+        match (agreed, self.on_upgrade.take()) {
+            (Some(protocol), Some(client)) => {
+                let mut answer = Response::from_parts(head, body);
+                let upstream = hyper::upgrade::on(&mut answer);
+                self.shared.tasks.spawn({
+                    let (draining, killed) = (self.shared.draining.clone(), self.shared.killed.clone());
+                    async move {
+                        tokio::select! {
+                            () = tunnel(client, upstream, protocol, idle, draining, lease, in_flight) => {}
+                            () = killed.cancelled() => {}
+                        }
+                    }
+                });
+                answer.map(|_| AnswerBody::own(bytes::Bytes::new()))
+            }
+            _ if switched => {
+                // It was not asked to switch; its bytes mean nothing to anybody.
+                self.shared.metrics.problem("upstream-closed");
+                let mut answer =
+                    ProxyError::UpstreamClosed(self.workload.id.to_string()).answer(false);
+                let mut finished = in_flight.finished;
+                (finished.status, finished.complete) = (answer.status().as_u16(), true);
+                answer.body_mut().account(finished);
+                answer
+            }
+            _ => Response::from_parts(head, AnswerBody::streamed(body, lease, in_flight, idle)),
+        }
+    }
+}
+
+/// Waits for the answer's head: at most `limit` after the last byte of the request's body has moved. None: too late.
+async fn answer_within<T>(
+    mut sending: std::pin::Pin<&mut impl Future<Output = T>>,
+    limit: Duration,
+    moved: impl Fn() -> Option<Instant>,
+) -> Option<T> {
+    if limit.is_zero() {
+        return Some(sending.await);
+    }
+    let mut wait = limit;
+    loop {
+        if let Ok(outcome) = tokio::time::timeout(wait, sending.as_mut()).await {
+            return Some(outcome);
+        }
+        let quiet = moved().map_or(limit, |moved| moved.elapsed());
+        if quiet >= limit {
+            return None;
+        }
+        wait = limit - quiet;
+    }
+}

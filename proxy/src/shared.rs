@@ -1,0 +1,191 @@
+//! What every connection sees: routes and workloads, swapped whole, and the bounds over all of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arc_swap::ArcSwapOption;
+use rouse_api::link::{Routes, ToScaler};
+use rouse_api::workload::WorkloadId;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::access::AccessLog;
+use crate::config::ProxyConfig;
+use crate::metrics::Metrics;
+use crate::route::RouteTable;
+use crate::workload::Workload;
+
+/// The routes with the workloads that they lead to.
+#[derive(Debug)]
+pub(crate) struct Table {
+    version: u64,
+    routes: RouteTable,
+    pub(crate) workloads: Vec<Arc<Workload>>,
+    by_id: HashMap<WorkloadId, usize>,
+}
+
+impl Table {
+    pub(crate) fn find(
+        &self,
+        host: &str,
+        path: &str,
+        headers: &http::HeaderMap,
+    ) -> Option<&Arc<Workload>> {
+        self.workloads.get(self.routes.find(host, path, headers)?)
+    }
+
+    pub(crate) fn workload(&self, id: &WorkloadId) -> Option<&Arc<Workload>> {
+        self.workloads.get(*self.by_id.get(id)?)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: ProxyConfig,
+    /// None until the first routes have come: until then nothing is known to be missing.
+    pub(crate) table: ArcSwapOption<Table>,
+    pub(crate) metrics: Metrics,
+    pub(crate) access: Option<AccessLog>,
+    pub(crate) held_requests: Arc<Bound>,
+    pub(crate) held_bytes: Arc<Bound>,
+    /// Set when the proxy is to finish what it has.
+    pub(crate) draining: CancellationToken,
+    /// Set when it is to end at once.
+    pub(crate) killed: CancellationToken,
+    /// Connections and tunnels.
+    pub(crate) tasks: TaskTracker,
+    to_scaler: mpsc::Sender<ToScaler>,
+    pacer: mpsc::UnboundedSender<Arc<Workload>>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        config: ProxyConfig,
+        metrics: Metrics,
+        to_scaler: mpsc::Sender<ToScaler>,
+        pacer: mpsc::UnboundedSender<Arc<Workload>>,
+    ) -> Self {
+        Self {
+            held_requests: Arc::new(Bound::new(config.limits.held_requests)),
+            held_bytes: Arc::new(Bound::new(config.limits.held_bytes)),
+            access: config.access_log.then(AccessLog::start),
+            config,
+            table: ArcSwapOption::empty(),
+            metrics,
+            draining: CancellationToken::new(),
+            killed: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            to_scaler,
+            pacer,
+        }
+    }
+
+    /// Takes new routes: workloads that stay keep their state, those that are new are made. Returns those that have gone.
+    pub(crate) fn route(&self, routes: &Routes) -> Vec<Arc<Workload>> {
+        let old = self.table.load_full();
+        if old.as_ref().is_some_and(|old| old.version > routes.version) {
+            return Vec::new();
+        }
+        let connections = self.config.upstream.connections_per_endpoint;
+        let workloads: Vec<_> = routes
+            .workloads
+            .iter()
+            .map(
+                |routed| match old.as_ref().and_then(|old| old.workload(&routed.id)) {
+                    Some(known) => {
+                        known.configure(routed.http.clone(), connections);
+                        known.clone()
+                    }
+                    None => Arc::new(Workload::new(
+                        routed.id.clone(),
+                        routed.http.clone(),
+                        connections,
+                        self.metrics.workload(&routed.id),
+                        self.to_scaler.clone(),
+                        self.pacer.clone(),
+                    )),
+                },
+            )
+            .collect();
+        let by_id: HashMap<_, _> = workloads
+            .iter()
+            .enumerate()
+            .map(|(at, workload)| (workload.id.clone(), at))
+            .collect();
+        let gone = old
+            .iter()
+            .flat_map(|old| &old.workloads)
+            .filter(|old| !by_id.contains_key(&old.id))
+            .cloned()
+            .collect();
+        self.table.store(Some(Arc::new(Table {
+            version: routes.version,
+            routes: RouteTable::new(routes),
+            workloads,
+            by_id,
+        })));
+        gone
+    }
+}
+
+/// A count with an upper bound, given out as guards.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    used: AtomicUsize,
+    most: AtomicUsize,
+}
+
+/// A part of a [`Bound`], given back on drop.
+#[derive(Debug)]
+pub(crate) struct Part {
+    bound: Arc<Bound>,
+    amount: usize,
+}
+
+impl Bound {
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            used: AtomicUsize::new(0),
+            most: AtomicUsize::new(most),
+        }
+    }
+
+    /// A new bound; what has been given out stays.
+    pub(crate) fn set(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
+    }
+
+    /// Takes `amount`, if there is as much.
+    pub(crate) fn take(self: &Arc<Self>, amount: usize) -> Option<Part> {
+        let mut part = Part {
+            bound: self.clone(),
+            amount: 0,
+        };
+        part.grow(amount).then_some(part)
+    }
+}
+
+impl Part {
+    /// Takes `amount` more, if there is as much.
+    pub(crate) fn grow(&mut self, amount: usize) -> bool {
+        let most = self.bound.most.load(Ordering::Relaxed);
+        let take = |used: usize| used.checked_add(amount).filter(|sum| *sum <= most);
+        let taken = self
+            .bound
+            .used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+            .is_ok();
+        if taken {
+            self.amount += amount;
+        }
+        taken
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.bound.used.fetch_sub(self.amount, Ordering::Relaxed);
+    }
+}
