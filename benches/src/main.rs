@@ -6,6 +6,7 @@ mod hold;
 mod http;
 mod proxy;
 mod rouse;
+mod routes;
 mod setup;
 mod stats;
 mod wake;
@@ -29,6 +30,8 @@ enum Bench {
     Hold(hold::Options),
     /// From the moment that a process accepts to the moment that the client has its answer
     Wake(wake::Options),
+    /// Finding the workload of a request
+    Routes(routes::Options),
 }
 
 #[tokio::main]
@@ -37,6 +40,7 @@ async fn main() -> ExitCode {
         Bench::Proxy(options) => proxy::run(&options).await,
         Bench::Hold(options) => hold::run(&options).await,
         Bench::Wake(options) => wake::run(&options).await,
+        Bench::Routes(options) => routes::run(&options),
     };
     match done {
         Ok(table) => {

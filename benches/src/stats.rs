@@ -11,8 +11,10 @@ pub(crate) fn percentile(values: &[f64], share: f64) -> f64 {
         .unwrap_or_default()
 }
 
+/// Of an even number of values the middle of the two in the middle.
 pub(crate) fn median(values: &[f64]) -> f64 {
-    percentile(values, 0.5)
+    let negated: Vec<_> = values.iter().map(|value| -value).collect();
+    (percentile(values, 0.5) - percentile(&negated, 0.5)) / 2.0
 }
 
 #[cfg(test)]
@@ -30,6 +32,6 @@ mod tests {
             ),
             (3.0, 5.0, 1.0)
         );
-        assert_eq!(median(&[]), 0.0);
+        assert_eq!((median(&[]), median(&[4.0, 1.0, 3.0, 2.0])), (0.0, 2.5));
     }
 }
