@@ -33,7 +33,10 @@ impl RouteTable {
         let root = [PathPrefix::default()];
         for (workload, routed) in routes.workloads.iter().enumerate() {
             for route in &routed.http.routes {
-                let candidate = Candidate::new(workload, &route.headers);
+                // What is no header (validation lets none through) could never match.
+                let Some(candidate) = Candidate::new(workload, &route.headers) else {
+                    continue;
+                };
                 let hosts = if route.hosts.is_empty() {
                     &[HostPattern::Any][..]
                 } else {
@@ -74,6 +77,9 @@ impl RouteTable {
     #[must_use]
     pub fn find(&self, host: &str, path: &str, headers: &HeaderMap) -> Option<usize> {
         let host = host::normal(host);
+        if host.len() > host::LONGEST {
+            return self.any.find(path, headers);
+        }
         let exact = || self.exact.get(&*host)?.find(path, headers);
         let wildcard = || {
             if self.wildcard.is_empty() {

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-/// A host name has at most this many labels (RFC 1035: 255 octets).
-const MOST_LABELS: usize = 128;
+/// No host name is longer (RFC 1035: 255 octets): what is matches only routes for any host.
+pub(super) const LONGEST: usize = 255;
 
 /// Lower case, without a port or a trailing dot; allocates only for upper case.
 pub(super) fn normal(host: &str) -> Cow<'_, str> {
@@ -18,9 +18,9 @@ pub(super) fn normal(host: &str) -> Cow<'_, str> {
     }
 }
 
-/// What a wildcard may stand before, the longest first: `b.c` and `c` for `a.b.c`.
+/// What a wildcard may stand before, the longest first: `b.c` and `c` for `a.b.c`. A wildcard stands for at least one label.
 pub(super) fn suffixes(host: &str) -> impl Iterator<Item = &str> {
     host.match_indices('.')
-        .take(MOST_LABELS)
+        .filter(|(dot, _)| *dot > 0)
         .map(|(dot, _)| &host[dot + 1..])
 }

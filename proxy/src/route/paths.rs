@@ -21,7 +21,8 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    pub(super) fn new(workload: usize, headers: &[(String, HeaderMatch)]) -> Self {
+    /// None when a header to match is no header.
+    pub(super) fn new(workload: usize, headers: &[(String, HeaderMatch)]) -> Option<Self> {
         let parse = |(name, wanted): &(String, HeaderMatch)| {
             let name = HeaderName::try_from(name).ok()?;
             match wanted {
@@ -29,18 +30,8 @@ impl Candidate {
                 HeaderMatch::Exact(value) => Some((name, Some(HeaderValue::try_from(value).ok()?))),
             }
         };
-        // What is no header (validation lets none through) could never match; matching nothing says the same.
-        let parsed: Option<Vec<_>> = headers.iter().map(parse).collect();
-        let never = || {
-            vec![(
-                HeaderName::from_static("x-rouse-never"),
-                Some(HeaderValue::from_static("")),
-            )]
-        };
-        Self {
-            workload,
-            headers: parsed.unwrap_or_else(never).into(),
-        }
+        let headers = headers.iter().map(parse).collect::<Option<_>>()?;
+        Some(Self { workload, headers })
     }
 
     fn matches(&self, headers: &HeaderMap) -> bool {

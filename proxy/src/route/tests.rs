@@ -74,7 +74,9 @@ fn the_most_specific_host_wins() {
     assert_eq!(find("c.b.eu.example.com"), Some(2));
     assert_eq!(find("x.example.com"), Some(1));
     assert_eq!(find("example.com"), Some(0), "a wildcard wants a label");
+    assert_eq!(find(".eu.example.com"), Some(1), "nor an empty one");
     assert_eq!(find(""), Some(0));
+    assert_eq!(find(&"a.".repeat(30_000)), Some(0));
 }
 
 #[test]
