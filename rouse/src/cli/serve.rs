@@ -64,8 +64,8 @@ pub(crate) struct ServeArgs {
     /// Then for what is in flight; past it connections are cut
     #[arg(long, env = "ROUSE_DRAIN_TIMEOUT", value_name = "DURATION", value_parser = value::duration, default_value = "30s")]
     drain_timeout: Duration,
-    /// Between two demand reports of the proxy to the scaler
-    #[arg(long, env = "ROUSE_REPORT_INTERVAL", value_name = "DURATION", value_parser = value::positive_duration, default_value = "1s")]
+    /// Between two demand reports of the proxy to the scaler, at most 1s
+    #[arg(long, env = "ROUSE_REPORT_INTERVAL", value_name = "DURATION", value_parser = value::report_interval, default_value = "1s")]
     report_interval: Duration,
     /// The scaler looks at every workload no less often than this
     #[arg(long, env = "ROUSE_TICK", value_name = "DURATION", value_parser = value::positive_duration, default_value = "1s")]

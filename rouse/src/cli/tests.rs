@@ -74,6 +74,7 @@ fn wrong_values_say_what_would_be_right() {
     for (flag, right) in [
         ("--tick=5", "60s"),
         ("--tick=0s", "longer than 0"),
+        ("--report-interval=2s", "at most 1 s"),
         ("--trusted=here", "10.0.0.0/8"),
         ("--threads=0", "at least 1"),
         ("--max-header-bytes=0", "64Ki"),

@@ -9,6 +9,7 @@ use serde::de::IntoDeserializer;
 use serde::de::value::Error;
 
 use rouse_api::resource;
+use rouse_scaler::demand::SILENT_AFTER;
 
 /// `250ms`, `60s`, `5m`, `1h30m`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -25,6 +26,19 @@ pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
         Duration::ZERO => Err("it must be longer than 0".to_owned()),
         duration => Ok(duration),
     }
+}
+
+/// As [`positive_duration`], and short enough that a proxy is not taken for silent: then nothing would ever sleep.
+pub(super) fn report_interval(text: &str) -> Result<Duration, String> {
+    let (interval, most) = (positive_duration(text)?, SILENT_AFTER / 3);
+    if interval > most {
+        return Err(format!(
+            "it must be at most {} s, for a proxy that is silent for {} s keeps every workload awake",
+            most.as_secs_f64(),
+            SILENT_AFTER.as_secs_f64()
+        ));
+    }
+    Ok(interval)
 }
 
 /// Bytes: `65536`, `64Ki`, `16Mi`.

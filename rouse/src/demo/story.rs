@@ -26,16 +26,16 @@ Rouse is in front of `hello`, a sample service. It is asleep now: no process run
   admin    http://{admin}{}
 
 Type in another terminal:
-  curl -i http://{listen}/                wake it; Server-Timing tells what the wait was made of
+  curl -i http://{listen}/             wake it; Server-Timing tells what the wait was made of
   for i in $(seq 20); do curl -s http://{listen}/ & done; wait
-  curl -s http://{admin}/status           what Rouse knows (/metrics, /readyz, /livez too)
+  curl -s http://{admin}/status        what Rouse knows (/metrics, /readyz, /livez too)
 ",
         moved(listen, ports::GATEWAY),
         moved(admin, ports::ADMIN),
     );
     text.push_str(&format!(
         "\nIt takes {} to start, and sleeps again after {} without a request. Ctrl-C ends everything.\n",
-        millis(args.start_delay),
+        seconds(args.start_delay),
         seconds(args.idle_after),
     ));
     text

@@ -82,8 +82,8 @@ impl Rouse {
     async fn address(&self, before: &str) -> SocketAddr {
         until(before, async || self.log.after(before).is_some()).await;
         let text = self.log.after(before).unwrap();
-        let address = text.split_whitespace().next().unwrap();
-        address.trim_matches('"').parse().unwrap()
+        let end = text.find([' ', '"']).unwrap_or(text.len());
+        text[..end].parse().unwrap()
     }
 
     /// Everything logged so far, the replicas' output included.
