@@ -6,6 +6,6 @@ mod idle;
 mod tunnel;
 mod websocket;
 
-pub(crate) use body::{AnswerBody, InFlight, RequestBody};
+pub(crate) use body::{AnswerBody, BodyState, InFlight, RequestBody};
 pub(crate) use headers::{Forwarding, answer_headers, request_headers, upgrade_protocol};
 pub(crate) use tunnel::tunnel;

@@ -53,6 +53,7 @@ impl Drop for Background {
 
 /// A proxy in `/status`.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ProxyStatus {
     /// Whether it should be sent requests.
     pub ready: bool,

@@ -15,7 +15,9 @@ use tokio::time::Instant;
 use crate::access::Entry;
 use crate::client::{Client, Serving};
 use crate::error::ProxyError;
-use crate::forward::{AnswerBody, Forwarding, RequestBody, request_headers, upgrade_protocol};
+use crate::forward::{
+    AnswerBody, BodyState, Forwarding, RequestBody, request_headers, upgrade_protocol,
+};
 use crate::hold::{hold, refused};
 use crate::metrics::Finished;
 use crate::shared::Shared;
@@ -45,7 +47,10 @@ pub(crate) async fn serve(
         Err(error) => {
             shared.metrics.problem(error.name());
             tracing::debug!(%error, peer = %client.peer, "refused");
-            error.answer(grpc)
+            let mut answer = error.answer(grpc);
+            let unread = RequestBody::new(request.into_body(), Duration::ZERO).into_unread();
+            answer.body_mut().attach(None, unread);
+            answer
         }
     };
     if !client.is_http1() {
@@ -118,7 +123,10 @@ async fn forward(
             finished.status = answer.status().as_u16();
             finished.error = Some(error.name());
             finished.complete = true;
-            answer.body_mut().account(finished);
+            drop(exchange.body.take());
+            answer
+                .body_mut()
+                .attach(Some(finished), exchange.body_state.take());
             answer
         }
     }
@@ -164,6 +172,7 @@ pub(super) struct Exchange<'a> {
     /// Head and body as they go upstream; away while a try has them.
     head: Option<Request<()>>,
     body: Option<RequestBody>,
+    body_state: Option<Arc<BodyState>>,
     expects_continue: bool,
     upgrade: Option<HeaderValue>,
     on_upgrade: Option<OnUpgrade>,
@@ -201,6 +210,7 @@ impl<'a> Exchange<'a> {
         let expects_continue = request.headers().contains_key(header::EXPECT);
         let (mut head, body) = request.into_parts();
         let method = head.method.clone();
+        let body = RequestBody::new(body, http.timeouts.idle);
         prepare(
             &mut head,
             target,
@@ -213,7 +223,8 @@ impl<'a> Exchange<'a> {
             client,
             method,
             head: Some(Request::from_parts(head, ())),
-            body: Some(RequestBody::new(body, http.timeouts.idle)),
+            body_state: body.state(),
+            body: Some(body),
             workload,
             http,
             expects_continue,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -38,6 +39,9 @@ pub(crate) struct BodyState {
     /// The client's part was at fault, not the endpoint's.
     failed: AtomicBool,
     moved: Mutex<Instant>,
+    /// What nobody reads any more, because the answer came before its end. Dropped before the answer has gone out it would
+    /// reset the client's HTTP/2 stream, and the answer with it.
+    unread: Mutex<Option<Incoming>>,
 }
 
 impl BodyState {
@@ -51,6 +55,32 @@ impl BodyState {
     }
 }
 
+/// Of what is left of a body after its answer so much is still read, for so long: clients that are in the middle of sending
+/// take a reset (HTTP/2) or a closed socket (HTTP/1.1) for a failure and lose the answer.
+const LINGER_BYTES: usize = 256 << 10;
+const LINGER: Duration = Duration::from_secs(1);
+
+impl Drop for BodyState {
+    fn drop(&mut self) {
+        if let (Some(rest), Ok(runtime)) = (
+            self.unread.get_mut().take(),
+            tokio::runtime::Handle::try_current(),
+        ) {
+            // Whether it ends or not, it is dropped after this.
+            runtime.spawn(tokio::time::timeout(LINGER, linger(rest)));
+        }
+    }
+}
+
+async fn linger(mut rest: Incoming) {
+    let mut read = 0;
+    while read < LINGER_BYTES
+        && let Some(Ok(frame)) = rest.frame().await
+    {
+        read += frame.data_ref().map_or(0, Bytes::len);
+    }
+}
+
 impl RequestBody {
     pub(crate) fn new(rest: Incoming, idle: Duration) -> Self {
         let rest = (!rest.is_end_stream()).then_some(rest);
@@ -58,6 +88,7 @@ impl RequestBody {
             Arc::new(BodyState {
                 failed: AtomicBool::new(false),
                 moved: Mutex::new(Instant::now()),
+                unread: Mutex::new(None),
             })
         };
         Self {
@@ -77,6 +108,11 @@ impl RequestBody {
     /// More is to come from the client than has been read ahead.
     pub(crate) fn is_waiting(&self) -> bool {
         self.rest.as_ref().is_some_and(|rest| !rest.is_end_stream())
+    }
+
+    /// What nobody is going to read, to be kept until the answer has gone out.
+    pub(crate) fn into_unread(self) -> Option<Arc<BodyState>> {
+        self.state.clone()
     }
 
     /// The same body once more, if all of it is here.
@@ -117,6 +153,16 @@ impl RequestBody {
                 }
             })),
         })
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        if let (Some(state), Some(rest)) = (&self.state, self.rest.take())
+            && !rest.is_end_stream()
+        {
+            *state.unread.lock() = Some(rest);
+        }
     }
 }
 
@@ -191,6 +237,8 @@ pub(crate) struct InFlight {
     #[allow(dead_code, reason = "a guard")]
     pub(crate) permit: Permit,
     pub(crate) finished: Finished,
+    #[allow(dead_code, reason = "keeps what is unread of the request")]
+    pub(crate) request: Option<Arc<BodyState>>,
 }
 
 /// An answer, on its way to the client.
@@ -199,7 +247,16 @@ pub(crate) enum AnswerBody {
     /// From an endpoint.
     Streamed(Box<Streamed>),
     /// The proxy's own.
-    Own(Option<Bytes>, Option<Finished>),
+    Own(Own),
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Own {
+    bytes: Option<Bytes>,
+    /// Accounts for the request when this has gone out.
+    finished: Option<Finished>,
+    /// Keeps what is unread of the request.
+    request: Option<Arc<BodyState>>,
 }
 
 #[derive(Debug)]
@@ -226,13 +283,16 @@ impl AnswerBody {
     }
 
     pub(crate) fn own(bytes: Bytes) -> Self {
-        Self::Own((!bytes.is_empty()).then_some(bytes), None)
+        Self::Own(Own {
+            bytes: (!bytes.is_empty()).then_some(bytes),
+            ..Own::default()
+        })
     }
 
-    /// Accounts for the request when this body of the proxy's own has gone out.
-    pub(crate) fn account(&mut self, finished: Finished) {
-        if let Self::Own(_, place) = self {
-            *place = Some(finished);
+    /// Goes with the proxy's own answer: accounts for the request, and keeps what is unread of it, until it has gone out.
+    pub(crate) fn attach(&mut self, finished: Option<Finished>, request: Option<Arc<BodyState>>) {
+        if let Self::Own(own) = self {
+            (own.finished, own.request) = (finished, request);
         }
     }
 }
@@ -267,7 +327,7 @@ impl Body for AnswerBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.get_mut() {
-            Self::Own(bytes, _) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Own(own) => Poll::Ready(own.bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Streamed(streamed) => match Pin::new(&mut streamed.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     streamed.idle.stir();
@@ -303,15 +363,15 @@ impl Body for AnswerBody {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Own(bytes, _) => bytes.is_none(),
+            Self::Own(own) => own.bytes.is_none(),
             Self::Streamed(streamed) => streamed.body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Own(bytes, _) => {
-                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            Self::Own(own) => {
+                SizeHint::with_exact(own.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             Self::Streamed(streamed) => streamed.body.size_hint(),
         }

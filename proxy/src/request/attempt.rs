@@ -56,7 +56,7 @@ impl Exchange<'_> {
                 again: None,
             };
         };
-        let state = body.state();
+        let state = self.body_state.clone();
         let whole = body.again();
         // Kept only where another try could need it.
         let spare = whole
@@ -139,7 +139,11 @@ impl Exchange<'_> {
             entry.endpoint = Some(permit.endpoint().address.to_string());
             entry.held_ms = self.held.map_or(0.0, |held| held.total.as_secs_f64() * 1e3);
         }
-        let in_flight = InFlight { permit, finished };
+        let in_flight = InFlight {
+            permit,
+            finished,
+            request: self.body_state.take(),
+        };
         let idle = self.http.timeouts.idle;
         let switched = head.status == StatusCode::SWITCHING_PROTOCOLS;
         let agreed = self
@@ -168,9 +172,13 @@ impl Exchange<'_> {
                 self.shared.metrics.problem("upstream-closed");
                 let mut answer =
                     ProxyError::UpstreamClosed(self.workload.id.to_string()).answer(false);
-                let mut finished = in_flight.finished;
+                let InFlight {
+                    mut finished,
+                    request,
+                    ..
+                } = in_flight;
                 (finished.status, finished.complete) = (answer.status().as_u16(), true);
-                answer.body_mut().account(finished);
+                answer.body_mut().attach(Some(finished), request);
                 answer
             }
             _ => Response::from_parts(head, AnswerBody::streamed(body, lease, in_flight, idle)),

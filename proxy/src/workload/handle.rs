@@ -58,6 +58,7 @@ pub(crate) struct Workload {
 
 /// A workload in `/status`.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct WorkloadStatus {
     /// `namespace/name`.
     pub workload: WorkloadId,
@@ -73,6 +74,7 @@ pub struct WorkloadStatus {
 
 /// An endpoint in `/status`.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct EndpointStatus {
     /// The replica's name.
     pub id: String,
