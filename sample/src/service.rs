@@ -120,6 +120,17 @@ async fn work(state: &State, connection: &Notify, knobs: &Knobs, execution: &mut
     }
 }
 
+/// Answers at once. What still comes is read for a moment, as servers do that want their answer to arrive.
+fn early(mut body: Incoming) -> Response<Body> {
+    tokio::spawn(tokio::time::timeout(Duration::from_secs(1), async move {
+        while let Some(Ok(_)) = body.frame().await {}
+    }));
+    answer::text(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too large, said before it came\n",
+    )
+}
+
 async fn by_path(
     state: &State,
     connection: &Arc<Notify>,
@@ -133,10 +144,7 @@ async fn by_path(
         "/headers" => headers(&request),
         "/sse" => events(knobs),
         "/trailers" => trailers(),
-        "/early" => answer::text(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too large, said before it came\n",
-        ),
+        "/early" => early(request.into_body()),
         "/never" => std::future::pending().await,
         "/hello45" => answer::text(StatusCode::OK, HELLO_45),
         _ if answer::wants_generated(knobs) => answer::generated(knobs, connection),
