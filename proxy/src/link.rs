@@ -127,9 +127,7 @@ pub(crate) async fn pace(mut news: mpsc::UnboundedReceiver<Arc<Workload>>) {
         tokio::select! {
             news = news.recv() => {
                 let Some(workload) = news else { return };
-                if !held.iter().any(|known| Arc::ptr_eq(known, &workload)) {
-                    held.push(workload);
-                }
+                held.push(workload);
             }
             _ = ticks.tick(), if !held.is_empty() => held.retain(|workload| workload.pace()),
         }

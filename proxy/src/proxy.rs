@@ -95,7 +95,7 @@ impl Proxy {
         let room = Arc::new(Semaphore::new(
             config.limits.connections.min(Semaphore::MAX_PERMITS),
         ));
-        // Each workload is in it at most once per time that it begins to hold: bounded by the workloads.
+        // A workload is in it or with the pacer at most once: bounded by the workloads.
         let (pacer, news) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::new(
             config,

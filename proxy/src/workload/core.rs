@@ -100,6 +100,8 @@ pub(super) struct Core {
     stages: Stages,
     demand: Demand,
     woke: Option<(Instant, Duration)>,
+    /// The pacer knows of this workload.
+    paced: bool,
 }
 
 impl Core {
@@ -120,6 +122,7 @@ impl Core {
             stages: Stages::default(),
             demand: Demand::new(now),
             woke: None,
+            paced: false,
         };
         core.configure(http, connections, now);
         core
@@ -384,13 +387,19 @@ impl Core {
         }
     }
 
-    /// Time has passed while something is held. Returns the Wake that is due.
-    pub(super) fn pace(&mut self, now: Instant) -> Option<Wake> {
+    /// Something is held. True: the pacer has yet to be told.
+    pub(super) fn begin_pace(&mut self) -> bool {
+        !std::mem::replace(&mut self.paced, true)
+    }
+
+    /// Time has passed while something is held. Returns the Wake that is due, and whether to look again.
+    pub(super) fn pace(&mut self, now: Instant) -> (Option<Wake>, bool) {
         for key in &self.eligible {
             self.slots[*key].ramp.tick(now);
         }
         self.dispatch(now);
-        self.wake_due(now)
+        self.paced = !self.waiting.is_empty();
+        (self.wake_due(now), self.paced)
     }
 
     /// The Wake to send now, if one is wanted and the last is long enough ago.

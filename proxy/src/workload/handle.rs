@@ -135,7 +135,7 @@ impl Workload {
                 Ok(Admitted::Now(Permit::new(self.clone(), grant)))
             }
             Admission::Wait(verdict) => {
-                let first = core.held() == 1;
+                let first = core.begin_pace();
                 let wake = core.wake_due(now);
                 drop(core);
                 self.send(wake.map(ToScaler::Wake));
@@ -225,10 +225,7 @@ impl Workload {
 
     /// The regular look at a workload with something held. False: nothing is held any more.
     pub(crate) fn pace(&self) -> bool {
-        let (wake, held) = {
-            let mut core = self.core.lock();
-            (core.pace(Instant::now()), core.held() > 0)
-        };
+        let (wake, held) = self.core.lock().pace(Instant::now());
         self.send(wake.map(ToScaler::Wake));
         held
     }

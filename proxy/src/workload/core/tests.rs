@@ -367,7 +367,10 @@ proptest! {
                 }
                 Step::Resume => core.resume(epoch, now),
                 Step::Asleep => core.asleep(epoch),
-                Step::Pace => drop(core.pace(now)),
+                Step::Pace => {
+                    let (_, again) = core.pace(now);
+                    prop_assert_eq!(again, core.held() > 0);
+                }
                 _ => {}
             }
             held.retain_mut(|(_, verdict)| match verdict.try_recv() {

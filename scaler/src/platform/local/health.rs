@@ -10,8 +10,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::replica::Note;
 
-/// Between tries while a replica starts. A refused connection costs some microseconds.
+/// Between tries while a replica starts.
 const STARTING: Duration = Duration::from_millis(4);
+
+/// The same for a connection: a refused one costs some microseconds, and the process nothing.
+const STARTING_TCP: Duration = Duration::from_millis(2);
 
 /// The same for a command: each try is a process.
 const STARTING_EXEC: Duration = Duration::from_millis(20);
@@ -55,6 +58,7 @@ impl Health<'_> {
         let since = Instant::now();
         let least = match probe.action {
             ProbeAction::Exec { .. } => STARTING_EXEC,
+            ProbeAction::TcpSocket { .. } => STARTING_TCP,
             _ => STARTING,
         };
         let mut successes = 0;
