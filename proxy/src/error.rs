@@ -200,3 +200,6 @@ fn percent_encode(text: &str) -> String {
             out
         })
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,6 +180,16 @@ pub(crate) struct Finished {
     pub(crate) entry: Option<(AccessLog, Box<Entry>)>,
 }
 
+impl Finished {
+    /// It has become another workload's.
+    pub(crate) fn move_to(&mut self, workload: &Arc<crate::workload::Workload>) {
+        self.workload = workload.clone();
+        if let Some((_, entry)) = &mut self.entry {
+            entry.workload = workload.id.to_string();
+        }
+    }
+}
+
 impl Drop for Finished {
     fn drop(&mut self) {
         let took = self.start.elapsed();

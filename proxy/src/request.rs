@@ -1,6 +1,7 @@
 //! One request, straight through: route, admit (or hold), forward, answer.
 
 mod attempt;
+mod rematch;
 mod target;
 
 use std::sync::Arc;
@@ -240,12 +241,19 @@ impl<'a> Exchange<'a> {
         &mut self,
         mut finished: Finished,
     ) -> Result<Response<AnswerBody>, (ProxyError, Finished)> {
-        let ticket = self.workload.arrive();
+        let mut ticket = self.workload.arrive();
+        let mut matched_again = false;
         let mut avoid: Option<EndpointId> = None;
         let (mut sent, mut tries) = (0, 0);
         loop {
             let permit = match self.permit(ticket, avoid.as_ref()).await {
                 Ok(permit) => permit,
+                Err(ProxyError::Removed) if !matched_again && self.match_again() => {
+                    matched_again = true;
+                    (ticket, avoid) = (self.workload.arrive(), None);
+                    finished.move_to(&self.workload);
+                    continue;
+                }
                 Err(error) => return Err((error, finished)),
             };
             avoid = Some(permit.endpoint().id.clone());

@@ -48,3 +48,6 @@ impl IdleTimer {
         timer.as_mut().poll(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,20 @@
+//! The proxy under bad conditions, through real sockets: the test plays its scaler, its clients and its replicas.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod crowd;
+mod framing;
+mod headers;
+mod http2_client;
+mod http2_upstream;
+mod link;
+mod slow;
+mod upstream;
