@@ -177,6 +177,10 @@ fn join_cookies(headers: &mut HeaderMap) {
 
 /// Prepares an answer's headers for the client; `upgrade`: it is the answer to a switch of protocols.
 pub(crate) fn answer_headers(headers: &mut HeaderMap, upgrade: Option<&HeaderValue>) {
+    // Chunks were read, whatever length stands beside them (RFC 9112 section 6.3); it would cut the answer.
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     remove_hop_by_hop(headers);
     if let Some(protocol) = upgrade {
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));

@@ -21,7 +21,14 @@ impl Target {
         if hosts.next().is_some() {
             return Err(ProxyError::BadRequest("there is more than one Host header"));
         }
-        let value = match (request.uri().authority(), host) {
+        let uri = request.uri();
+        // The authority form (RFC 9112 section 3.2.3): for CONNECT alone.
+        if uri.scheme().is_none() && uri.authority().is_some() {
+            return Err(ProxyError::BadRequest(
+                "the request target is a host alone; write a path",
+            ));
+        }
+        let value = match (uri.authority(), host) {
             (Some(authority), _) => HeaderValue::from_str(authority.as_str())
                 .map_err(|_| ProxyError::BadRequest("the authority is not a host"))?,
             (None, Some(host)) => host.clone(),

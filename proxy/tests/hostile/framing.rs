@@ -63,6 +63,26 @@ const AMBIGUOUS: &[(&str, &str)] = &[
         "GET / HTTP/1.1\nhost: hello.test\n\n",
     ),
     (
+        "chunks in HTTP/1.0",
+        "POST / HTTP/1.0\r\nhost: hello.test\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    ),
+    (
+        "chunked twice",
+        "POST / HTTP/1.1\r\nhost: hello.test\r\ntransfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+    ),
+    (
+        "a space before the first field",
+        "GET / HTTP/1.1\r\n host: hello.test\r\n\r\n",
+    ),
+    (
+        "a target with a user",
+        "GET http://me@hello.test/ HTTP/1.1\r\nhost: hello.test\r\n\r\n",
+    ),
+    (
+        "a target that is a host alone",
+        "GET hello.test HTTP/1.1\r\nhost: hello.test\r\n\r\n",
+    ),
+    (
         "a bare carriage return",
         "GET / HTTP/1.1\r\nhost: hello.test\r\nx-a: 1\rx-b: 2\r\n\r\n",
     ),

@@ -161,3 +161,24 @@ async fn a_connection_that_dies_under_grpc_is_internal() {
     assert_eq!(answer.header("grpc-status"), Some("13"), "{answer:?}");
     upstream.is_left_alone().await;
 }
+
+#[tokio::test]
+async fn a_replica_that_goes_away_gently_finishes_what_it_has() {
+    let upstream = Upstream::bind().await;
+    let gateway = gateway(&upstream).await;
+    let mut first = gateway.wire().await;
+    first.send(EMPTY_POST).await;
+    let mut old = handshake(&upstream).await;
+    let responder = next(&mut old).await;
+    old.graceful_shutdown();
+    let drained = tokio::spawn(async move { while old.accept().await.is_some() {} });
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let mut second = gateway.wire().await;
+    second.send(EMPTY_POST).await;
+    let mut new = handshake(&upstream).await;
+    ok(next(&mut new).await);
+    assert_eq!(answer(&mut new, &mut second).await.text(), "ok");
+    ok(responder);
+    assert_eq!(first.answer().await.text(), "ok");
+    within("the old connection ends", drained).await.unwrap();
+}

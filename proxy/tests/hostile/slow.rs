@@ -431,3 +431,41 @@ async fn a_connection_beyond_the_bound_waits_for_its_turn() {
     assert_eq!(third.answer().await.status, 200);
     until("three in all", || replica.seen().len() == 3).await;
 }
+
+#[tokio::test]
+async fn a_body_that_waits_for_100_is_not_asked_for_while_held() {
+    let replica = Steady::start("a").await;
+    let gateway = Gateway::routing(|_| {}, vec![routed("hello", |_| {})]).await;
+    let mut client = gateway.wire().await;
+    client
+        .send("POST / HTTP/1.1\r\nhost: hello.test\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n")
+        .await;
+    gateway.held("hello", 1).await;
+    let early = tokio::time::timeout(Duration::from_millis(100), client.stream.readable());
+    assert!(early.await.is_err(), "something was said");
+    gateway.awake("hello", &[replica.address]).await;
+    assert!(client.head().await.starts_with("HTTP/1.1 100 "));
+    client.send("pay").await;
+    assert_eq!(client.answer().await.text(), "3 a");
+    // And whoever leaves meanwhile frees its place.
+    gateway.awake("hello", &[]).await;
+    client
+        .send("POST / HTTP/1.1\r\nhost: hello.test\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n")
+        .await;
+    gateway.held("hello", 1).await;
+    drop(client);
+    gateway.held("hello", 0).await;
+}
+
+#[tokio::test]
+async fn a_large_body_for_nobody_does_not_take_its_answer_away() {
+    let gateway = Gateway::routing(|_| {}, Vec::new()).await;
+    for _ in 0..5 {
+        let mut client = gateway.wire().await;
+        client
+            .send("POST / HTTP/1.1\r\nhost: nobody.test\r\ncontent-length: 100000\r\n\r\n")
+            .await;
+        client.send(vec![b'x'; 100_000]).await;
+        client.answer().await.is_problem(404, "no-route");
+    }
+}
