@@ -108,3 +108,16 @@ async fn a_client_cannot_have_framing_or_its_address_removed() {
     assert_eq!(head.headers["x-forwarded-for"], "127.0.0.1");
     assert_eq!(head.headers["via"], "1.1 rouse");
 }
+
+#[tokio::test]
+async fn the_asterisk_form_goes_on_as_it_is() {
+    let replica = Steady::start("a").await;
+    let gateway = Gateway::hello(&[replica.address]).await;
+    let asked = "OPTIONS * HTTP/1.1\r\nhost: hello.test\r\n\r\n";
+    assert_eq!(gateway.ask(asked).await.status, 200);
+    let head = replica.nth(1).await.head;
+    assert_eq!(
+        (head.method, head.uri),
+        (http::Method::OPTIONS, http::Uri::from_static("*"))
+    );
+}

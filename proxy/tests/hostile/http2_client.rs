@@ -164,3 +164,32 @@ async fn connect_is_refused() {
     assert_eq!(ask(&mut sender, tunnel).await.0, 501);
     assert!(replica.seen().is_empty());
 }
+
+#[tokio::test]
+async fn resets_of_streams_that_were_accepted_leave_nothing_behind() {
+    let upstream = crate::support::Upstream::bind().await;
+    let gateway = Gateway::hello(&[upstream.address]).await;
+    let swallow = tokio::spawn(async move {
+        let mut kept = Vec::new();
+        loop {
+            kept.push(upstream.accept().await);
+        }
+    });
+    let mut flood = gateway.wire().await;
+    flood
+        .send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .await;
+    for at in 0..300 {
+        if flood.try_send(headers(2 * at + 1)).await.is_err() {
+            break;
+        }
+        tokio::task::yield_now().await;
+        if flood.try_send(reset(2 * at + 1)).await.is_err() {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    gateway.in_flight("hello", 0).await;
+    gateway.held("hello", 0).await;
+    swallow.abort();
+}
