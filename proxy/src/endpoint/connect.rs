@@ -1,13 +1,18 @@
 //! New connections to an endpoint.
 
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use parking_lot::Mutex;
 use tokio::net::TcpStream;
 
 use super::pool::{H1Sender, H2Sender};
+use crate::forward::RequestBody;
 
 /// Windows for answers: large enough for a fast stream, bounded per connection.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -27,6 +32,22 @@ pub(crate) enum ConnectError {
     Handshake(#[from] hyper::Error),
     #[error("the endpoint has gone")]
     Gone,
+}
+
+type H2Connection = http2::Connection<TokioIo<TcpStream>, RequestBody, TokioExecutor>;
+
+/// What an HTTP/2 peer allows on a connection. Its driver owns the connection.
+#[derive(Debug)]
+pub(super) struct PeerStreams(Weak<Mutex<H2Connection>>);
+
+impl PeerStreams {
+    /// Streams at once: as its SETTINGS say, once they have come. Zero: the connection has ended.
+    pub(super) fn most(&self) -> u32 {
+        self.0.upgrade().map_or(0, |connection| {
+            let most = connection.lock().current_max_send_streams().max(1);
+            u32::try_from(most).unwrap_or(u32::MAX)
+        })
+    }
 }
 
 /// Opens connections with a deadline; each is driven by a task of its own that ends with the connection.
@@ -54,11 +75,11 @@ impl Connector {
         Ok(sender)
     }
 
-    pub(crate) async fn http2(
+    pub(super) async fn http2(
         self,
         address: SocketAddr,
         streams: u32,
-    ) -> Result<H2Sender, ConnectError> {
+    ) -> Result<(H2Sender, PeerStreams), ConnectError> {
         let handshake = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
@@ -70,11 +91,13 @@ impl Connector {
         let (sender, connection) = tokio::time::timeout(self.timeout, handshake)
             .await
             .map_err(|_| ConnectError::Timeout(self.timeout))??;
+        let connection = Arc::new(Mutex::new(connection));
+        let peer = PeerStreams(Arc::downgrade(&connection));
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = poll_fn(|cx| Pin::new(&mut *connection.lock()).poll(cx)).await {
                 tracing::debug!(%address, %error, "upstream connection ended");
             }
         });
-        Ok(sender)
+        Ok((sender, peer))
     }
 }

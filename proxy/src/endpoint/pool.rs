@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use rouse_api::workload::Protocol;
 use tokio::time::Instant;
 
+use super::connect::PeerStreams;
 use super::{ConnectError, Connector, Endpoint};
 use crate::forward::RequestBody;
 
@@ -38,6 +39,7 @@ struct State {
 
 struct SharedConnection {
     sender: H2Sender,
+    peer: PeerStreams,
     streams: Arc<AtomicU32>,
     used: Instant,
 }
@@ -108,8 +110,8 @@ impl Pool {
                 if let Some(connection) = endpoint.pool.share(streams)? {
                     return Ok(lease(connection, true));
                 }
-                let sender = connector.http2(endpoint.address, streams).await?;
-                Ok(lease(endpoint.pool.keep_shared(sender), false))
+                let (sender, peer) = connector.http2(endpoint.address, streams).await?;
+                Ok(lease(endpoint.pool.keep_shared(sender, peer), false))
             }
         }
     }
@@ -141,7 +143,7 @@ impl Pool {
         }
         state.shared.retain(|shared| !shared.sender.is_closed());
         for shared in &mut state.shared {
-            if shared.streams.load(Ordering::Relaxed) < most {
+            if shared.streams.load(Ordering::Relaxed) < most.min(shared.peer.most()) {
                 shared.streams.fetch_add(1, Ordering::Relaxed);
                 shared.used = Instant::now();
                 return Ok(Some(Connection::H2(
@@ -153,12 +155,13 @@ impl Pool {
         Ok(None)
     }
 
-    fn keep_shared(&self, sender: H2Sender) -> Connection {
+    fn keep_shared(&self, sender: H2Sender, peer: PeerStreams) -> Connection {
         let streams = Arc::new(AtomicU32::new(1));
         let mut state = self.state.lock();
         if !state.closed {
             state.shared.push(SharedConnection {
                 sender: sender.clone(),
+                peer,
                 streams: streams.clone(),
                 used: Instant::now(),
             });

@@ -182,3 +182,29 @@ async fn a_replica_that_goes_away_gently_finishes_what_it_has() {
     assert_eq!(first.answer().await.text(), "ok");
     within("the old connection ends", drained).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_replica_of_few_streams_gets_more_connections() {
+    let upstream = Upstream::bind().await;
+    let gateway = gateway(&upstream).await;
+    let mut clients = Vec::new();
+    let mut kept = Vec::new();
+    for at in 0..3 {
+        let mut client = gateway.wire().await;
+        client.send(get("hello")).await;
+        let stream = upstream.stream().await;
+        let mut builder = h2::server::Builder::new();
+        builder.max_concurrent_streams(1);
+        let mut connection: Connection = within("the preface", builder.handshake(stream))
+            .await
+            .unwrap();
+        let responder = next(&mut connection).await;
+        gateway.in_flight("hello", at + 1).await;
+        kept.push((connection, responder));
+        clients.push(client);
+    }
+    for (mut client, (mut connection, responder)) in clients.into_iter().zip(kept) {
+        ok(responder);
+        assert_eq!(answer(&mut connection, &mut client).await.text(), "ok");
+    }
+}
