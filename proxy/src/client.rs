@@ -18,6 +18,8 @@ pub(crate) struct Client {
     pub(crate) peer: SocketAddr,
     pub(crate) forwarding: Forwarding,
     http2: AtomicBool,
+    /// It has switched protocols: its bytes are no longer HTTP.
+    tunnel: AtomicBool,
     /// Heads that requests have been made of.
     requests: AtomicU64,
     /// The first head that could be understood in two ways, counted from 1; 0: none.
@@ -47,6 +49,7 @@ impl Client {
             peer,
             forwarding,
             http2: AtomicBool::new(false),
+            tunnel: AtomicBool::new(false),
             requests: AtomicU64::new(0),
             ambiguous: AtomicU64::new(0),
             active: AtomicU32::new(0),
@@ -62,6 +65,14 @@ impl Client {
 
     pub(crate) fn is_http1(&self) -> bool {
         !self.http2.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn becomes_tunnel(&self) {
+        self.tunnel.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_tunnel(&self) -> bool {
+        self.tunnel.load(Ordering::Relaxed)
     }
 
     /// A head has begun.

@@ -16,7 +16,7 @@ use crate::client::Client;
 pub(super) struct ClientIo {
     stream: TcpStream,
     first: Bytes,
-    /// None for HTTP/2, whose framing is not ambiguous.
+    /// None for HTTP/2, whose framing is not ambiguous, and for tunnels.
     framing: Option<Framing>,
     client: Arc<Client>,
 }
@@ -37,6 +37,9 @@ impl ClientIo {
     }
 
     fn watch(&mut self, bytes: &[u8]) {
+        if self.framing.is_some() && self.client.is_tunnel() {
+            self.framing = None;
+        }
         if let Some(framing) = &mut self.framing
             && !bytes.is_empty()
         {

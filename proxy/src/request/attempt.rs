@@ -156,6 +156,7 @@ impl Exchange<'_> {
             (Some(protocol), Some(client)) => {
                 let mut answer = Response::from_parts(head, body);
                 let upstream = hyper::upgrade::on(&mut answer);
+                self.client.becomes_tunnel();
                 self.shared.tasks.spawn({
                     let (draining, killed) = (self.shared.draining.clone(), self.shared.killed.clone());
                     async move {
