@@ -224,7 +224,8 @@ impl Body for RequestBody {
             .unwrap_or(SizeHint::with_exact(0));
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower() + ready);
-        if let Some(upper) = rest.upper() {
+        // HTTP/1.1 sends a body of known length without its trailers.
+        if let Some(upper) = rest.upper().filter(|_| self.trailers.is_none()) {
             hint.set_upper(upper + ready);
         }
         hint
