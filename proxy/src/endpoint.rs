@@ -1,9 +1,11 @@
 //! One replica as the proxy sees it: its address and the connections to it. The connections die with it.
 
 mod connect;
+mod engaged;
 mod pool;
 
 pub(crate) use connect::{ConnectError, Connector};
+pub(crate) use engaged::Engaged;
 pub(crate) use pool::{Lease, Pool, SendError};
 
 use std::net::SocketAddr;

@@ -211,3 +211,30 @@ async fn a_limit_of_one_is_kept_by_three_replicas() {
         assert!(most.values().all(|most| *most == 1), "{most:?}");
     }
 }
+
+#[tokio::test]
+async fn a_limit_of_one_is_kept_when_clients_leave_in_the_middle() {
+    let home = Home::new();
+    let http = format!("concurrency: {{limit: 1}}, {HOLD}");
+    let yaml = home.workload("hello", "replicas: {max: 1}", &http, &[]);
+    let rouse = Rouse::start(&home, &yaml).await;
+    let mut leaving = JoinSet::new();
+    for n in 0..40 {
+        let request = get("hello", "/?latency=20ms").with("x-request-id", &id(n));
+        let exchange = once(rouse.proxy, request);
+        // Some leave while held, some while executed, some stay.
+        let patience = Duration::from_millis(10 + n as u64 * 15);
+        leaving.spawn(timeout(patience, exchange));
+    }
+    let staying = over_http1(&rouse, 20, |n| {
+        get("hello", "/?latency=20ms").with("x-request-id", &id(100 + n))
+    });
+    let (answers, _) = tokio::join!(staying, leaving.join_all());
+    let ledger = home.ledger();
+    for (n, answer) in answers.iter().enumerate() {
+        assert_eq!((answer.status, ledger.executions(&id(100 + n))), (200, 1));
+    }
+    assert!((0..40).any(|n| ledger.gone(&id(n)) > 0 || ledger.executions(&id(n)) == 0));
+    let most = ledger.max_in_flight_by_pid();
+    assert!(most.values().all(|most| *most == 1), "{most:?}");
+}

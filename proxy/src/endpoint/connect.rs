@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
 
-use super::pool::{H1Sender, H2Sender};
+use super::pool::{H1Connection, H2Sender};
 use crate::forward::RequestBody;
 
 /// Windows for answers: large enough for a fast stream, bounded per connection.
@@ -54,6 +55,8 @@ impl PeerStreams {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Connector {
     pub(crate) timeout: Duration,
+    /// A second handle is kept on HTTP/1.1 connections, see [`super::Engaged`].
+    pub(crate) second_handle: bool,
 }
 
 impl Connector {
@@ -65,14 +68,20 @@ impl Connector {
         Ok(TokioIo::new(stream))
     }
 
-    pub(crate) async fn http1(self, address: SocketAddr) -> Result<H1Sender, ConnectError> {
-        let (sender, connection) = http1::handshake(self.tcp(address).await?).await?;
+    pub(super) async fn http1(self, address: SocketAddr) -> Result<H1Connection, ConnectError> {
+        let stream = self.tcp(address).await?;
+        let socket = if self.second_handle {
+            Some(Arc::new(stream.inner().as_fd().try_clone_to_owned()?))
+        } else {
+            None
+        };
+        let (sender, connection) = http1::handshake(stream).await?;
         tokio::spawn(async move {
             if let Err(error) = connection.with_upgrades().await {
                 tracing::debug!(%address, %error, "upstream connection ended");
             }
         });
-        Ok(sender)
+        Ok(H1Connection { sender, socket })
     }
 
     pub(super) async fn http2(

@@ -1,6 +1,7 @@
 //! Connections to one endpoint, kept for the next request. Bounded by the endpoint's permits: no request opens one without.
 
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -16,11 +17,16 @@ use super::connect::PeerStreams;
 use super::{ConnectError, Connector, Endpoint};
 use crate::forward::RequestBody;
 
-pub(super) type H1Sender = http1::SendRequest<RequestBody>;
 pub(super) type H2Sender = http2::SendRequest<RequestBody>;
 
 /// For an HTTP/1.1 connection whose answer has ended to say that it takes another request.
 const SETTLE: Duration = Duration::from_secs(1);
+
+/// An HTTP/1.1 connection: for one request at a time.
+pub(super) struct H1Connection {
+    pub(super) sender: http1::SendRequest<RequestBody>,
+    pub(super) socket: Option<Arc<OwnedFd>>,
+}
 
 #[derive(Default)]
 pub(crate) struct Pool {
@@ -33,7 +39,7 @@ pub(crate) struct Pool {
 struct State {
     closed: bool,
     /// Last in, first out: what is surplus grows old and is swept.
-    idle: Vec<(H1Sender, Instant)>,
+    idle: Vec<(H1Connection, Instant)>,
     shared: Vec<SharedConnection>,
 }
 
@@ -54,11 +60,13 @@ pub(crate) struct Lease {
 }
 
 enum Connection {
-    H1(Option<H1Sender>),
+    H1(H1Connection),
     H2(
         H2Sender,
         #[allow(dead_code, reason = "a guard")] StreamGuard,
     ),
+    /// It has become a tunnel.
+    Detached,
 }
 
 /// One stream counted on its connection.
@@ -74,7 +82,7 @@ impl Drop for StreamGuard {
 #[derive(Debug)]
 pub(crate) enum SendError {
     /// No byte of the request was handed to the socket; here it is back.
-    Unsent(Box<Request<RequestBody>>, hyper::Error),
+    Unsent(Box<Request<RequestBody>>),
     /// The endpoint said that it did not process it (REFUSED_STREAM, or a stream above GOAWAY's last id).
     Refused(hyper::Error),
     /// Anything may have happened to it.
@@ -96,11 +104,11 @@ impl Pool {
         };
         match protocol {
             Protocol::Http1 => match endpoint.pool.take()? {
-                Some(sender) => Ok(lease(Connection::H1(Some(sender)), true)),
-                None => Ok(lease(
-                    Connection::H1(Some(connector.http1(endpoint.address).await?)),
-                    false,
-                )),
+                Some(kept) => Ok(lease(Connection::H1(kept), true)),
+                None => {
+                    let new = connector.http1(endpoint.address).await?;
+                    Ok(lease(Connection::H1(new), false))
+                }
             },
             Protocol::H2c => {
                 if let Some(connection) = endpoint.pool.share(streams)? {
@@ -116,23 +124,23 @@ impl Pool {
         }
     }
 
-    fn take(&self) -> Result<Option<H1Sender>, ConnectError> {
+    fn take(&self) -> Result<Option<H1Connection>, ConnectError> {
         let mut state = self.state.lock();
         if state.closed {
             return Err(ConnectError::Gone);
         }
-        while let Some((sender, _)) = state.idle.pop() {
-            if sender.is_ready() {
-                return Ok(Some(sender));
+        while let Some((connection, _)) = state.idle.pop() {
+            if connection.sender.is_ready() {
+                return Ok(Some(connection));
             }
         }
         Ok(None)
     }
 
-    fn put(&self, sender: H1Sender) {
+    fn put(&self, connection: H1Connection) {
         let mut state = self.state.lock();
         if !state.closed {
-            state.idle.push((sender, Instant::now()));
+            state.idle.push((connection, Instant::now()));
         }
     }
 
@@ -183,7 +191,7 @@ impl Pool {
         let mut state = self.state.lock();
         state
             .idle
-            .retain(|(sender, since)| young(*since) && !sender.is_closed());
+            .retain(|(connection, since)| young(*since) && !connection.sender.is_closed());
         state
             .shared
             .retain(|shared| shared.streams.load(Ordering::Relaxed) > 0 || young(shared.used));
@@ -197,12 +205,16 @@ impl Lease {
         request: Request<RequestBody>,
     ) -> Result<Response<Incoming>, SendError> {
         let outcome = match &mut self.connection {
-            Connection::H1(Some(sender)) => sender.try_send_request(request).await,
+            Connection::H1(connection) => connection.sender.try_send_request(request).await,
             Connection::H2(sender, _) => sender.try_send_request(request).await,
-            Connection::H1(None) => unreachable!("the sender is taken only by drop"),
+            Connection::Detached => return Err(SendError::Unsent(Box::new(request))),
         };
         outcome.map_err(|mut failed| match failed.take_message() {
-            Some(request) => SendError::Unsent(Box::new(request), failed.into_error()),
+            Some(request) => {
+                let error = failed.into_error();
+                tracing::debug!(%error, endpoint = %self.endpoint.address, "not sent");
+                SendError::Unsent(Box::new(request))
+            }
             None => {
                 let error = failed.into_error();
                 if refused(&error) {
@@ -214,32 +226,35 @@ impl Lease {
         })
     }
 
-    /// The connection has become a tunnel and is nobody else's.
-    pub(crate) fn detach(&mut self) {
-        if let Connection::H1(sender) = &mut self.connection {
-            drop(sender.take());
+    /// A second handle on the connection, where one is kept.
+    pub(crate) fn socket(&self) -> Option<Arc<OwnedFd>> {
+        match &self.connection {
+            Connection::H1(connection) => connection.socket.clone(),
+            _ => None,
         }
     }
 
+    /// The connection has become a tunnel and is nobody else's.
+    pub(crate) fn detach(&mut self) {
+        self.connection = Connection::Detached;
+    }
+
     /// The answer's body has been read to its end: the connection can serve another request.
-    pub(crate) fn complete(mut self) {
-        let Connection::H1(sender) = &mut self.connection else {
+    pub(crate) fn complete(self) {
+        let Connection::H1(mut connection) = self.connection else {
             return;
         };
-        let Some(mut sender) = sender.take() else {
-            return;
-        };
-        if sender.is_ready() {
-            self.endpoint.pool.put(sender);
+        if connection.sender.is_ready() {
+            self.endpoint.pool.put(connection);
             return;
         }
-        if sender.is_closed() {
+        if connection.sender.is_closed() {
             return;
         }
-        let endpoint = self.endpoint.clone();
+        let endpoint = self.endpoint;
         tokio::spawn(async move {
-            if let Ok(Ok(())) = tokio::time::timeout(SETTLE, sender.ready()).await {
-                endpoint.pool.put(sender);
+            if let Ok(Ok(())) = tokio::time::timeout(SETTLE, connection.sender.ready()).await {
+                endpoint.pool.put(connection);
             }
         });
     }
@@ -274,6 +289,7 @@ impl fmt::Debug for Connection {
         f.write_str(match self {
             Self::H1(_) => "H1",
             Self::H2(..) => "H2",
+            Self::Detached => "Detached",
         })
     }
 }

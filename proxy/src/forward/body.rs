@@ -16,9 +16,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::idle::IdleTimer;
-use crate::endpoint::Lease;
+use crate::endpoint::{Engaged, Lease};
 use crate::metrics::Finished;
-use crate::workload::Permit;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -235,8 +234,7 @@ impl Body for RequestBody {
 /// What keeps a request in flight until its answer has ended.
 #[derive(Debug)]
 pub(crate) struct InFlight {
-    #[allow(dead_code, reason = "a guard")]
-    pub(crate) permit: Permit,
+    pub(crate) engaged: Engaged,
     pub(crate) finished: Finished,
     #[allow(dead_code, reason = "keeps what is unread of the request")]
     pub(crate) request: Option<Arc<BodyState>>,
@@ -307,6 +305,9 @@ impl Streamed {
         }
         if let Some(mut in_flight) = self.in_flight.take() {
             in_flight.finished.complete = complete;
+            if complete {
+                in_flight.engaged.done();
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::Exchange;
-use crate::endpoint::{Connector, Lease, Pool, SendError};
+use crate::endpoint::{Connector, Engaged, Lease, Pool, SendError};
 use crate::error::ProxyError;
 use crate::forward::{AnswerBody, InFlight, RequestBody, answer_headers, tunnel, upgrade_protocol};
 use crate::metrics::Finished;
@@ -31,9 +31,10 @@ pub(super) enum Attempt {
 
 impl Exchange<'_> {
     pub(super) async fn attempt(&mut self, permit: Permit, finished: Finished) -> Attempt {
-        let finished = Box::new(finished);
+        let mut finished = Box::new(finished);
         let connector = Connector {
             timeout: self.http.timeouts.connect,
+            second_handle: self.http.concurrency_limit.is_some(),
         };
         let streams = self.shared.config.upstream.h2_streams;
         let mut lease = match Pool::lease(permit.endpoint(), self.http.protocol, connector, streams)
@@ -56,6 +57,9 @@ impl Exchange<'_> {
                 again: None,
             };
         };
+        let address = permit.endpoint().address;
+        let patience = self.http.timeouts.response_header;
+        let mut engaged = Engaged::new(permit, lease.socket(), patience);
         let state = self.body_state.clone();
         let whole = body.again();
         // Kept only where another try could need it.
@@ -69,7 +73,7 @@ impl Exchange<'_> {
             answer_within(sending, self.http.timeouts.response_header, moved).await
         };
         let Some(outcome) = outcome else {
-            permit.failed(false);
+            engaged.failed();
             let error = ProxyError::UpstreamTimeout {
                 workload: self.workload.id.to_string(),
                 after: self.http.timeouts.response_header,
@@ -82,10 +86,13 @@ impl Exchange<'_> {
         };
         match outcome {
             Ok(answer) => {
-                Attempt::Answered(Box::new(self.answered(answer, permit, lease, *finished)))
+                if let Some((_, entry)) = &mut finished.entry {
+                    entry.endpoint = Some(address.to_string());
+                }
+                Attempt::Answered(Box::new(self.answered(answer, engaged, lease, *finished)))
             }
-            Err(SendError::Unsent(request, error)) => {
-                tracing::debug!(%error, workload = %self.workload.id, "not sent");
+            Err(SendError::Unsent(request)) => {
+                engaged.done();
                 let (head, body) = request.into_parts();
                 (self.head, self.body) = (Some(Request::from_parts(head, ())), Some(body));
                 Attempt::NotSent(
@@ -95,6 +102,7 @@ impl Exchange<'_> {
             }
             Err(SendError::Refused(error)) => {
                 tracing::debug!(%error, workload = %self.workload.id, "refused by the endpoint");
+                engaged.done();
                 Attempt::Sent {
                     error: ProxyError::UpstreamRefused(self.workload.id.to_string()),
                     finished,
@@ -110,7 +118,7 @@ impl Exchange<'_> {
                         again: None,
                     };
                 }
-                permit.failed(false);
+                engaged.failed();
                 Attempt::Sent {
                     error: ProxyError::UpstreamClosed(self.workload.id.to_string()),
                     finished,
@@ -127,20 +135,19 @@ impl Exchange<'_> {
     fn answered(
         &mut self,
         answer: Response<Incoming>,
-        permit: Permit,
+        engaged: Engaged,
         lease: Lease,
         mut finished: Finished,
     ) -> Response<AnswerBody> {
-        permit.head();
+        engaged.head();
         self.workload.retries.earn();
         let (mut head, body) = answer.into_parts();
         finished.status = head.status.as_u16();
         if let Some((_, entry)) = &mut finished.entry {
-            entry.endpoint = Some(permit.endpoint().address.to_string());
             entry.held_ms = self.held.map_or(0.0, |held| held.total.as_secs_f64() * 1e3);
         }
         let in_flight = InFlight {
-            permit,
+            engaged,
             finished,
             request: self.body_state.take(),
         };
