@@ -15,6 +15,9 @@ use crate::workload::Permit;
 /// For a workload whose answers' heads have no deadline either.
 const LONGEST: Duration = Duration::from_secs(300);
 
+/// Of an answer that nobody wants any more.
+const MOST_READ: usize = 256 << 10;
+
 #[derive(Debug)]
 pub(crate) struct Engaged {
     permit: Option<Permit>,
@@ -74,12 +77,19 @@ impl Drop for Engaged {
     }
 }
 
-/// Closes our side, and reads until the peer has closed its own.
+/// Closes our side, and reads until the peer has closed its own. One that goes on sending is cut off: its next write fails.
 async fn until_closed(socket: Arc<OwnedFd>) -> std::io::Result<()> {
     let socket = std::net::TcpStream::from(socket.try_clone()?);
     let mut socket = TcpStream::from_std(socket)?;
     socket.shutdown().await?;
     let mut buffer = [0; 4096];
-    while socket.read(&mut buffer).await? > 0 {}
+    let mut left = MOST_READ;
+    while left > 0 {
+        let read = socket.read(&mut buffer).await?;
+        if read == 0 {
+            break;
+        }
+        left = left.saturating_sub(read);
+    }
     Ok(())
 }
