@@ -14,6 +14,8 @@ const QUEUE: usize = 8192;
 /// One line.
 #[derive(Debug, Serialize)]
 pub(crate) struct Entry {
+    /// When the answer ended, in milliseconds since 1970.
+    pub(crate) timestamp: u128,
     pub(crate) client: IpAddr,
     pub(crate) method: String,
     pub(crate) host: String,
@@ -68,9 +70,20 @@ impl AccessLog {
         Self { lines, dropped }
     }
 
-    pub(crate) fn write(&self, entry: Entry) {
+    pub(crate) fn write(&self, mut entry: Entry) {
+        entry.timestamp = unix_ms();
         if self.lines.try_send(entry).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a log line is for people and other machines: it wants the wall clock"
+)]
+fn unix_ms() -> u128 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis())
 }

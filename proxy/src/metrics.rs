@@ -1,6 +1,7 @@
 //! What the proxy counts. Families are registered once; a workload's label sets are resolved once and go with it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -164,6 +165,11 @@ impl Metrics {
     }
 }
 
+/// To the microsecond, as people read it.
+pub(crate) fn milliseconds(length: Duration) -> f64 {
+    (length.as_secs_f64() * 1e6).round() / 1e3
+}
+
 /// Accounts for one request when its answer has ended, however it ended.
 #[derive(Debug)]
 pub(crate) struct Finished {
@@ -204,7 +210,7 @@ impl Drop for Finished {
         if let Some((log, mut entry)) = self.entry.take() {
             entry.status = self.status;
             entry.bytes = self.bytes;
-            entry.duration_ms = took.as_secs_f64() * 1e3;
+            entry.duration_ms = milliseconds(took);
             entry.error = self.error.or((!self.complete).then_some("client-left"));
             log.write(*entry);
         }

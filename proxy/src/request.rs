@@ -147,6 +147,7 @@ fn entry(
             .map(str::to_owned)
     };
     Entry {
+        timestamp: 0,
         client: client.peer.ip(),
         method: request.method().to_string(),
         host: target.host().to_owned(),

@@ -13,7 +13,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Output;
 
-use support::{Home, Rouse, get, serve, until};
+use support::{Home, Rouse, With, get, serve, until};
 
 #[tokio::test]
 async fn serves_a_file_and_its_changes_and_refuses_bad_ones() {
@@ -147,4 +147,32 @@ fn an_address_in_use_fails_with_a_sentence() {
             "{stderr}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_access_log_has_one_json_line_per_request() {
+    let home = Home::new();
+    let yaml = home.workload("hello", "", "", &[]);
+    let rouse = Rouse::start_with(&home, &yaml, &["--access-log"]).await;
+    let request = get("hello", "/some/where?secret=1").with("x-request-id", "seven");
+    assert_eq!(rouse.send(request).await.status, 200);
+    until("the line", async || rouse.log().contains("\"seven\"")).await;
+    let log = rouse.log();
+    let line = log.lines().find(|line| line.contains("\"seven\"")).unwrap();
+    let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+    for (field, wanted) in [
+        ("client", "127.0.0.1"),
+        ("method", "GET"),
+        ("host", "hello"),
+        ("path", "/some/where"),
+        ("workload", "default/hello"),
+    ] {
+        assert_eq!(entry[field], wanted, "{line}");
+    }
+    assert_eq!(entry["status"], 200);
+    assert!(
+        entry["held_ms"].as_f64().unwrap() > 0.0,
+        "it was held: {line}"
+    );
+    assert_eq!(entry.get("error"), None, "{line}");
 }

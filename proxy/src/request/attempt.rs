@@ -10,7 +10,7 @@ use super::Exchange;
 use crate::endpoint::{Connector, Engaged, Lease, Pool, SendError};
 use crate::error::ProxyError;
 use crate::forward::{AnswerBody, InFlight, RequestBody, answer_headers, tunnel, upgrade_protocol};
-use crate::metrics::Finished;
+use crate::metrics::{Finished, milliseconds};
 use crate::workload::Permit;
 
 /// Head and body for another try.
@@ -144,7 +144,7 @@ impl Exchange<'_> {
         let (mut head, body) = answer.into_parts();
         finished.status = head.status.as_u16();
         if let Some((_, entry)) = &mut finished.entry {
-            entry.held_ms = self.held.map_or(0.0, |held| held.total.as_secs_f64() * 1e3);
+            entry.held_ms = self.held.map_or(0.0, |held| milliseconds(held.total));
         }
         let in_flight = InFlight {
             engaged,

@@ -15,7 +15,7 @@ fn count() -> u64 {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     limit
         .current
-        .map_or(10_000, |limit| (limit / 4).min(10_000))
+        .map_or(10_000, |limit| (limit / 2).min(10_000))
 }
 
 /// The child's part: each connection makes one request and stays. Told so, it counts those that live. Ends with its input.

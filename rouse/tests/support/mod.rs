@@ -19,7 +19,7 @@
 mod client;
 mod home;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -46,7 +46,7 @@ pub(crate) struct Rouse {
     pub(crate) admin: SocketAddr,
 }
 
-/// Lines of standard error so far.
+/// Lines of standard error and standard output so far.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -60,9 +60,10 @@ impl Rouse {
     pub(crate) async fn start_with(home: &Home, yaml: &str, flags: &[&str]) -> Self {
         home.write(yaml);
         let mut command = serve(&["--file", home.file().to_str().unwrap()]);
-        let mut child = command.args(flags).spawn().unwrap();
+        let mut child = command.args(flags).stdout(Stdio::piped()).spawn().unwrap();
         let log = Log::default();
-        log.follow(&mut child);
+        log.follow(child.stderr.take().unwrap());
+        log.follow(child.stdout.take().unwrap());
         let mut started = Self {
             child,
             log,
@@ -158,10 +159,10 @@ impl Drop for Rouse {
 
 impl Log {
     /// Takes the process' standard error.
-    fn follow(&self, child: &mut Child) {
-        let (lines, stderr) = (self.clone(), child.stderr.take().unwrap());
+    fn follow(&self, output: impl Read + Send + 'static) {
+        let lines = self.clone();
         std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
                 lines.0.lock().unwrap().push(line);
             }
         });
