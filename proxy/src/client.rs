@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -24,12 +24,24 @@ pub(crate) struct Client {
     requests: AtomicU64,
     /// The first head that could be understood in two ways, counted from 1; 0: none.
     ambiguous: AtomicU64,
-    active: AtomicU32,
-    /// Of the last change between idle, reading a head and serving.
-    phase: Mutex<(Phase, Instant)>,
+    activity: Mutex<Activity>,
     /// A second handle on the socket, made by the IO when `wanted`.
     handle: Mutex<Option<OwnedFd>>,
     wanted: AtomicBool,
+}
+
+/// Requests being served, and the last change between idle, reading a head and serving.
+#[derive(Debug)]
+struct Activity {
+    active: u32,
+    phase: Phase,
+    since: Instant,
+}
+
+impl Activity {
+    fn enter(&mut self, phase: Phase) {
+        (self.phase, self.since) = (phase, Instant::now());
+    }
 }
 
 /// What a connection does when no request is being served.
@@ -52,8 +64,11 @@ impl Client {
             tunnel: AtomicBool::new(false),
             requests: AtomicU64::new(0),
             ambiguous: AtomicU64::new(0),
-            active: AtomicU32::new(0),
-            phase: Mutex::new((Phase::Head, Instant::now())),
+            activity: Mutex::new(Activity {
+                active: 0,
+                phase: Phase::Head,
+                since: Instant::now(),
+            }),
             handle: Mutex::new(None),
             wanted: AtomicBool::new(false),
         }
@@ -77,9 +92,9 @@ impl Client {
 
     /// A head has begun.
     pub(crate) fn head_begins(&self) {
-        let mut phase = self.phase.lock();
-        if phase.0 == Phase::Idle {
-            *phase = (Phase::Head, Instant::now());
+        let mut activity = self.activity.lock();
+        if activity.phase == Phase::Idle {
+            activity.enter(Phase::Head);
         }
     }
 
@@ -93,8 +108,10 @@ impl Client {
 
     /// A request begins. True: its head was ambiguous.
     pub(crate) fn begin(self: &Arc<Self>) -> (Serving, bool) {
-        if self.active.fetch_add(1, Ordering::Relaxed) == 0 {
-            *self.phase.lock() = (Phase::Serving, Instant::now());
+        {
+            let mut activity = self.activity.lock();
+            activity.active += 1;
+            activity.enter(Phase::Serving);
         }
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let ambiguous = self.ambiguous.load(Ordering::Relaxed) == number;
@@ -103,7 +120,8 @@ impl Client {
 
     /// What the connection does, and since when.
     pub(crate) fn phase(&self) -> (Phase, Instant) {
-        *self.phase.lock()
+        let activity = self.activity.lock();
+        (activity.phase, activity.since)
     }
 
     /// Whether the IO should hand out a second handle, see [`Self::left`].
@@ -142,8 +160,10 @@ pub(crate) struct Serving(Arc<Client>);
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        if self.0.active.fetch_sub(1, Ordering::Relaxed) == 1 {
-            *self.0.phase.lock() = (Phase::Idle, Instant::now());
+        let mut activity = self.0.activity.lock();
+        activity.active -= 1;
+        if activity.active == 0 {
+            activity.enter(Phase::Idle);
         }
     }
 }

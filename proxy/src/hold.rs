@@ -32,12 +32,15 @@ pub(crate) async fn hold(
         .held_requests
         .take(1)
         .ok_or(ProxyError::AllHoldFull)?;
+    // Read while it was held before, if it was.
+    let read = body.ahead();
+    let (own, all) = (workload.held_bytes.take(read), shared.held_bytes.take(read));
     let mut ahead = Ahead {
         // A client that expects 100 (Continue) sends its body when it is told to, and it is told by the first read.
-        reading: !expects_continue,
-        read: 0,
-        own: workload.held_bytes.take(0),
-        all: shared.held_bytes.take(0),
+        reading: !expects_continue && read < AHEAD && own.is_some() && all.is_some(),
+        read,
+        own,
+        all,
     };
     let mut wait = pin!(wait);
     let mut late = pin!(tokio::time::sleep_until(deadline));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rouse_api::link::{Report, ToProxy, ToScaler};
+use rouse_api::link::{EndpointState, Report, ToProxy, ToScaler, WorkloadState};
 use rouse_api::workload::WorkloadId;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -13,8 +13,6 @@ use crate::workload::Workload;
 
 /// A look at each workload with something held: repeats its Wake and opens its ramp.
 const PACE: Duration = Duration::from_millis(20);
-/// Workloads that have gone from the routes but are still told of (their replicas drain).
-const MOST_LEAVING: usize = 1024;
 
 /// Two channels to a scaler; in one process directly, else moved over the wire by a task.
 #[derive(Debug)]
@@ -31,6 +29,7 @@ pub(crate) async fn listen(
     mut from_scaler: mpsc::Receiver<ToProxy>,
     to_scaler: mpsc::Sender<ToScaler>,
 ) {
+    // Gone from the routes with requests in flight: no more than there are requests.
     let mut leaving: Vec<Arc<Workload>> = Vec::new();
     while let Some(message) = from_scaler.recv().await {
         let find = |id: &WorkloadId| {
@@ -39,22 +38,18 @@ pub(crate) async fn listen(
             known.or_else(|| leaving.iter().find(|workload| workload.id == *id).cloned())
         };
         match message {
-            ToProxy::Routes(routes) => {
-                let gone = shared.route(&routes);
-                leaving.retain(|workload| workload.load().0 > 0);
-                for workload in gone {
-                    shared.metrics.forget(&workload.id);
-                    workload.remove();
-                    if leaving.len() < MOST_LEAVING {
-                        leaving.push(workload);
+            ToProxy::Routes(routes) => shared.route(&routes, &mut leaving),
+            ToProxy::State(state) => match find(&state.workload) {
+                Some(workload) => workload.apply(&state),
+                // Nothing is in flight at what isn't known.
+                None => {
+                    for endpoint in draining(state) {
+                        if to_scaler.send(endpoint).await.is_err() {
+                            return;
+                        }
                     }
                 }
-            }
-            ToProxy::State(state) => {
-                if let Some(workload) = find(&state.workload) {
-                    workload.apply(&state);
-                }
-            }
+            },
             ToProxy::Quiesce {
                 workload,
                 epoch,
@@ -81,6 +76,19 @@ pub(crate) async fn listen(
             }
         }
     }
+}
+
+/// The word that nothing is in flight on any draining endpoint.
+fn draining(state: WorkloadState) -> impl Iterator<Item = ToScaler> {
+    let workload = state.workload;
+    state
+        .endpoints
+        .into_iter()
+        .filter(|endpoint| endpoint.state == EndpointState::Draining)
+        .map(move |endpoint| ToScaler::Drained {
+            workload: workload.clone(),
+            endpoint: endpoint.id,
+        })
 }
 
 /// Reports demand at each interval, and sweeps what is idle.

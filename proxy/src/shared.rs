@@ -82,51 +82,63 @@ impl Shared {
         }
     }
 
-    /// Takes new routes: workloads that stay keep their state, those that are new are made. Returns those that have gone.
-    pub(crate) fn route(&self, routes: &Routes) -> Vec<Arc<Workload>> {
+    /// Takes new routes: workloads that stay keep their state, also those that come back from `leaving`; new ones are made. Those
+    /// that have gone with requests in flight are added to `leaving`.
+    pub(crate) fn route(&self, routes: &Routes, leaving: &mut Vec<Arc<Workload>>) {
         let old = self.table.load_full();
         if old.as_ref().is_some_and(|old| old.version > routes.version) {
-            return Vec::new();
+            return;
         }
+        let known = |id: &WorkloadId| {
+            let left = leaving.iter().find(|left| left.id == *id);
+            old.as_ref().and_then(|old| old.workload(id)).or(left)
+        };
         let connections = self.config.upstream.connections_per_endpoint;
         let workloads: Vec<_> = routes
             .workloads
             .iter()
-            .map(
-                |routed| match old.as_ref().and_then(|old| old.workload(&routed.id)) {
-                    Some(known) => {
-                        known.configure(routed.http.clone(), connections);
-                        known.clone()
-                    }
-                    None => Arc::new(Workload::new(
-                        routed.id.clone(),
-                        routed.http.clone(),
-                        connections,
-                        self.metrics.workload(&routed.id),
-                        self.to_scaler.clone(),
-                        self.pacer.clone(),
-                    )),
-                },
-            )
+            .map(|routed| match known(&routed.id) {
+                Some(known) => {
+                    known.configure(routed.http.clone(), connections);
+                    known.clone()
+                }
+                None => Arc::new(Workload::new(
+                    routed.id.clone(),
+                    routed.http.clone(),
+                    connections,
+                    self.metrics.workload(&routed.id),
+                    self.to_scaler.clone(),
+                    self.pacer.clone(),
+                )),
+            })
             .collect();
         let by_id: HashMap<_, _> = workloads
             .iter()
             .enumerate()
             .map(|(at, workload)| (workload.id.clone(), at))
             .collect();
-        let gone = old
+        let gone: Vec<_> = old
             .iter()
             .flat_map(|old| &old.workloads)
             .filter(|old| !by_id.contains_key(&old.id))
             .cloned()
             .collect();
+        leaving.retain(|left| !by_id.contains_key(&left.id));
         self.table.store(Some(Arc::new(Table {
             version: routes.version,
             routes: RouteTable::new(routes),
             workloads,
             by_id,
         })));
-        gone
+        gone.iter().for_each(|workload| workload.remove());
+        leaving.extend(gone);
+        leaving.retain(|workload| {
+            let in_flight = workload.load().0 > 0;
+            if !in_flight {
+                self.metrics.forget(&workload.id);
+            }
+            in_flight
+        });
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) enum ConnectError {
     Handshake(#[from] hyper::Error),
     #[error("the endpoint has gone")]
     Gone,
+    #[error("another connection to it has just failed")]
+    Failed,
 }
 
 type H2Connection = http2::Connection<TokioIo<TcpStream>, RequestBody, TokioExecutor>;

@@ -33,6 +33,8 @@ pub(crate) struct Pool {
     state: Mutex<State>,
     /// One HTTP/2 connection is opened at a time: those behind find its free streams.
     opening: tokio::sync::Mutex<()>,
+    /// Connections that could not be opened: those behind need not find out for themselves.
+    failures: AtomicU32,
 }
 
 #[derive(Default)]
@@ -114,11 +116,18 @@ impl Pool {
                 if let Some(connection) = endpoint.pool.share(streams)? {
                     return Ok(lease(connection, true));
                 }
+                let failures = endpoint.pool.failures.load(Ordering::Relaxed);
                 let _one_at_a_time = endpoint.pool.opening.lock().await;
                 if let Some(connection) = endpoint.pool.share(streams)? {
                     return Ok(lease(connection, true));
                 }
-                let (sender, peer) = connector.http2(endpoint.address, streams).await?;
+                if endpoint.pool.failures.load(Ordering::Relaxed) != failures {
+                    return Err(ConnectError::Failed);
+                }
+                let opened = connector.http2(endpoint.address, streams).await;
+                let (sender, peer) = opened.inspect_err(|_| {
+                    endpoint.pool.failures.fetch_add(1, Ordering::Relaxed);
+                })?;
                 Ok(lease(endpoint.pool.keep_shared(sender, peer), false))
             }
         }

@@ -104,6 +104,11 @@ impl RequestBody {
         self.state.clone()
     }
 
+    /// Bytes that have been read ahead.
+    pub(crate) fn ahead(&self) -> usize {
+        self.ready.iter().map(Bytes::len).sum()
+    }
+
     /// More is to come from the client than has been read ahead.
     pub(crate) fn is_waiting(&self) -> bool {
         self.rest.as_ref().is_some_and(|rest| !rest.is_end_stream())

@@ -12,6 +12,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::detect::{Detected, detect};
 use super::framing::Framing;
@@ -145,28 +146,32 @@ where
 {
     let limits = &shared.config.limits;
     let mut watch = pin!(tokio::time::sleep(limits.header_read));
-    let mut ending = false;
+    let mut ending: Option<Instant> = None;
     loop {
         tokio::select! {
             biased;
             outcome = connection.as_mut() => return outcome,
-            () = shared.draining.cancelled(), if !ending => {
-                ending = true;
+            () = shared.draining.cancelled(), if ending.is_none() => {
+                ending = Some(Instant::now());
                 shut_down(connection.as_mut());
             }
             () = watch.as_mut() => {
                 let (phase, since) = client.phase();
-                let now = tokio::time::Instant::now();
+                let now = Instant::now();
                 let deadline = match phase {
                     Phase::Head => since + limits.header_read,
-                    Phase::Idle => since + limits.keep_alive,
+                    Phase::Idle => match ending {
+                        // What has been answered may still be on its way out.
+                        Some(at) => at.max(since) + limits.header_read,
+                        None => since + limits.keep_alive,
+                    },
                     Phase::Serving => now + limits.header_read,
                 };
                 if deadline <= now {
-                    if phase == Phase::Head || ending {
+                    if phase == Phase::Head || ending.is_some() {
                         return Ok(());
                     }
-                    ending = true;
+                    ending = Some(now);
                     shut_down(connection.as_mut());
                 }
                 // Looked at again before a head that begins meanwhile could be late.

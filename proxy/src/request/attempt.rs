@@ -92,6 +92,10 @@ impl Exchange<'_> {
                 Attempt::Answered(Box::new(self.answered(answer, engaged, lease, *finished)))
             }
             Err(SendError::Unsent(request)) => {
+                if !lease.reused {
+                    // It takes connections and closes them at once.
+                    engaged.failed();
+                }
                 engaged.done();
                 let (head, body) = request.into_parts();
                 (self.head, self.body) = (Some(Request::from_parts(head, ())), Some(body));

@@ -133,7 +133,10 @@ impl Core {
         self.limit = http.concurrency_limit.map(std::num::NonZeroU32::get);
         self.max_held = http.hold.max_requests as usize;
         self.connections = connections;
-        self.removed = false;
+        if std::mem::replace(&mut self.removed, false) {
+            // It has come back: what was said of it before it went is void.
+            (self.quiesced, self.failure) = (None, None);
+        }
         self.dispatch(now);
     }
 
@@ -254,11 +257,10 @@ impl Core {
         let keys: Vec<usize> = self.slots.iter().map(|(key, _)| key).collect();
         for key in keys {
             let slot = &mut self.slots[key];
-            if !state
-                .endpoints
-                .iter()
-                .any(|endpoint| endpoint.id == slot.id)
-            {
+            let same = |told: &rouse_api::link::Endpoint| {
+                told.id == slot.id && told.address == slot.endpoint.address
+            };
+            if !state.endpoints.iter().any(same) {
                 slot.state = None;
                 slot.endpoint.close();
                 if slot.in_flight == 0 {
