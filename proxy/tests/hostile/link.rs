@@ -230,6 +230,33 @@ async fn a_workload_that_is_removed_answers_those_who_wait_and_lets_the_others_e
 }
 
 #[tokio::test]
+async fn a_workload_that_comes_back_still_counts_what_is_in_flight() {
+    let upstream = Upstream::bind().await;
+    let one = || {
+        routed("busy", |http| {
+            http.concurrency_limit = std::num::NonZeroU32::new(1);
+        })
+    };
+    let gateway = Gateway::routing(|_| {}, vec![one()]).await;
+    gateway.awake("busy", &[upstream.address]).await;
+    let (mut first, mut second) = (gateway.wire().await, gateway.wire().await);
+    first.send(get("busy")).await;
+    let mut replica = upstream.accept().await;
+    replica.head().await;
+    gateway.route(Vec::new()).await;
+    gateway.route(vec![one()]).await;
+    gateway.awake("busy", &[upstream.address]).await;
+    second.send(get("busy")).await;
+    gateway.held("busy", 1).await;
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+    replica.send(answer).await;
+    assert_eq!(first.answer().await.text(), "ok");
+    replica.head().await;
+    replica.send(answer).await;
+    assert_eq!(second.answer().await.text(), "ok");
+}
+
+#[tokio::test]
 async fn those_who_wait_for_a_removed_workload_go_to_the_one_that_has_its_route_now() {
     let replica = Steady::start("heir").await;
     let heir = || {

@@ -279,6 +279,27 @@ fn an_endpoint_that_goes_keeps_its_requests_counted_to_their_end() {
 }
 
 #[test]
+fn an_endpoint_with_a_new_address_is_another() {
+    let now = Instant::now();
+    let mut core = core(None, 10, now);
+    core.apply(&state(&[("a", Ready)]), now);
+    let slot = goes(request(&mut core, now).1);
+    let mut moved = state(&[("a", Ready)]);
+    moved.endpoints[0].address = "127.0.0.1:2".parse().unwrap();
+    core.apply(&moved, now);
+    let Admission::Go(grant) = request(&mut core, now).1 else {
+        panic!("there is a ready endpoint")
+    };
+    assert_eq!(grant.endpoint.address, moved.endpoints[0].address);
+    assert_ne!(grant.slot, slot);
+    assert_eq!(
+        core.in_flight(),
+        2,
+        "the old one's request is still counted"
+    );
+}
+
+#[test]
 fn demand_is_weighted_by_time() {
     let start = Instant::now();
     let at = |ms| start + Duration::from_millis(ms);
