@@ -233,7 +233,7 @@ impl Core {
         true
     }
 
-    /// An endpoint that was set aside answers again. False: it is no longer there.
+    /// An endpoint that was set aside answers again.
     pub(super) fn back(&mut self, id: &EndpointId, now: Instant) {
         for (_, slot) in &mut self.slots {
             if slot.id == *id {
@@ -379,7 +379,7 @@ impl Core {
         }
     }
 
-    /// The workload is no more; returns who waited, to be matched once more.
+    /// The workload is no more: those who wait are told so, to be matched once more.
     pub(super) fn remove(&mut self, now: Instant) {
         self.advance(now);
         self.removed = true;
