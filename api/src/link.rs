@@ -7,10 +7,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::workload::{Http, WorkloadId};
+use crate::workload::{Http, Probe, WorkloadId};
 
-/// One attempt to sleep. Larger is later; answers that carry another epoch are ignored.
+/// One attempt to sleep. Larger is later, also over a change of leader: the upper 32 bits are the leader's [`Term`].
+/// Answers that carry another epoch are ignored.
 pub type Epoch = u64;
+
+/// How often the lease has changed hands. Larger is later; what a leader of a lower term says is void.
+pub type Term = u32;
+
+/// One running proxy, whatever connections it has. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MemberId {
+    /// Where it runs: its Pod's UID in a cluster. Of one host only the newest instance is alive.
+    pub host: Arc<str>,
+    /// Drawn at each start of the process.
+    pub instance: u64,
+}
 
 /// From a proxy to the scaler.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +53,15 @@ pub enum ToScaler {
         /// The endpoint.
         endpoint: EndpointId,
     },
+    /// A starting endpoint has passed its readiness probe, tried by this proxy itself. Repeated until it is told ready.
+    Proven {
+        /// The workload.
+        workload: WorkloadId,
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
+    /// The proxy ends cleanly: it has nothing in flight or held and takes nothing more. It is no member from now on.
+    Leaving,
 }
 
 /// What is held for a workload with no ready endpoint.
@@ -60,7 +82,10 @@ pub struct Report {
     pub sequence: u64,
     /// The interval's length by the proxy's monotonic clock.
     pub length: Duration,
-    /// One entry per workload.
+    /// The first report of a session, and each that follows a loss: with every workload that had a request since the proxy started.
+    pub whole: bool,
+    /// Workloads with demand in the interval or at its end, and those whose last entry had any. Of one that is not listed nothing
+    /// has changed: nothing in flight or held, no request, idle for longer.
     pub workloads: Vec<WorkloadReport>,
 }
 
@@ -86,6 +111,17 @@ pub struct WorkloadReport {
 /// From the scaler to a proxy.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ToProxy {
+    /// What this scaler is: the first message of a session, and repeated when it changes.
+    Role {
+        /// The term it leads in; `None`: it does not lead. Its states count while no leader is connected, and it can wake.
+        leads: Option<Term>,
+    },
+    /// All that there was to tell when the session began has been told: a workload without a [`State`](Self::State) has no replicas.
+    Synced,
+    /// No scaler has been connected for so long that a pod's address may have found a new owner.
+    Unlinked,
+    /// A scaler is connected again.
+    Linked,
     /// Every workload with HTTP, whole: replaces what the proxy had.
     Routes(Arc<Routes>),
     /// Everything about one workload's replicas: replaces what the proxy had.
@@ -120,7 +156,7 @@ pub enum ToProxy {
 pub struct Routes {
     /// Larger is newer.
     pub version: u64,
-    /// Workloads that take requests. Of two that claim one route the earlier keeps it.
+    /// Workloads that take requests, by rank and id. Of two that claim one route the earlier keeps it.
     pub workloads: Vec<RoutedWorkload>,
 }
 
@@ -131,6 +167,8 @@ pub struct RoutedWorkload {
     pub id: WorkloadId,
     /// Routes and treatment.
     pub http: Arc<Http>,
+    /// Of two that claim one route the smaller keeps it; of two alike the one whose id is smaller.
+    pub rank: i64,
 }
 
 /// A workload's replicas, whole.
@@ -142,6 +180,27 @@ pub struct WorkloadState {
     pub endpoints: Vec<Endpoint>,
     /// Set while no replica can come up: held and new requests are told so at once.
     pub failure: Option<Failure>,
+    /// Why it takes long, while it is not known to be final: told with a request's deadline.
+    pub progress: Option<Failure>,
+    /// The Service's own address: dialled when pod addresses may be stale.
+    pub service: Option<SocketAddr>,
+    /// Those that probe what is starting; two at most.
+    pub probers: Vec<MemberId>,
+}
+
+impl WorkloadState {
+    /// No replicas, and nothing more to say.
+    #[must_use]
+    pub fn empty(workload: WorkloadId) -> Self {
+        Self {
+            workload,
+            endpoints: Vec::new(),
+            failure: None,
+            progress: None,
+            service: None,
+            probers: Vec::new(),
+        }
+    }
 }
 
 /// One replica's address.
@@ -153,6 +212,8 @@ pub struct Endpoint {
     pub address: SocketAddr,
     /// What may be sent to it.
     pub state: EndpointState,
+    /// While it is starting: how a prober finds out that it is ready. `None`: the platform finds out.
+    pub probe: Option<Arc<Probe>>,
 }
 
 /// A replica's name: never used again for another. Cheap to clone.

@@ -6,11 +6,11 @@ mod process;
 mod route;
 mod scale;
 
-pub use http::{Hold, Http, Protocol, Timeouts};
+pub use http::{Dial, Hold, Http, Protocol, Readiness, Service, ServicePort, Timeouts};
 pub use id::WorkloadId;
 pub use process::{Probe, ProbeAction, Process};
 pub use route::{HeaderMatch, HostPattern, InvalidHost, InvalidPath, PathPrefix, Route};
-pub use scale::Scale;
+pub use scale::{OnDelete, Scale};
 
 /// One thing that scales, as the scaler sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,9 @@ pub struct Workload {
     pub http: Option<Http>,
     /// What a replica is.
     pub target: Target,
+    /// Of two workloads that claim one route the smaller keeps it; of two alike the one whose id is smaller. In files their order,
+    /// in a cluster the second in which the resource was made.
+    pub rank: i64,
 }
 
 /// What a replica of a workload is.
@@ -30,4 +33,17 @@ pub struct Workload {
 pub enum Target {
     /// Standalone mode: one local process per replica.
     Process(Process),
+    /// In a cluster: an object with a scale subresource, in the workload's namespace.
+    Scalable(Scalable),
+}
+
+/// An object with a scale subresource.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Scalable {
+    /// Group and version, e.g. `apps/v1`.
+    pub api_version: String,
+    /// Its kind, e.g. `Deployment`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
 }

@@ -79,6 +79,7 @@ fn routes(size: usize) -> Result<Routes> {
             headers: Vec::new(),
         };
         Ok(RoutedWorkload {
+            rank: 0,
             id: WorkloadId::new("default", &format!("w-{n}")),
             http: Arc::new(http_of(route)),
         })
@@ -92,6 +93,9 @@ fn routes(size: usize) -> Result<Routes> {
 fn http_of(route: Route) -> Http {
     Http {
         routes: vec![route],
+        service: None,
+        readiness: rouse_api::workload::Readiness::default(),
+        dial: rouse_api::workload::Dial::default(),
         protocol: Protocol::default(),
         concurrency_per_replica: None,
         concurrency_limit: None,

@@ -38,6 +38,7 @@ pub(crate) async fn listen(
             known.or_else(|| leaving.iter().find(|workload| workload.id == *id).cloned())
         };
         match message {
+            ToProxy::Role { .. } | ToProxy::Synced | ToProxy::Unlinked | ToProxy::Linked => {}
             ToProxy::Routes(routes) => shared.route(&routes, &mut leaving),
             ToProxy::State(state) => match find(&state.workload) {
                 Some(workload) => workload.apply(&state),
@@ -102,6 +103,7 @@ pub(crate) async fn report(shared: Arc<Shared>, to_scaler: mpsc::Sender<ToScaler
         let Some(table) = table else { continue };
         let now = Instant::now();
         let report = Report {
+            whole: true,
             sequence,
             length: now - last,
             workloads: table

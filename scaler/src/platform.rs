@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rouse_api::link::{EndpointId, Failure};
-use rouse_api::workload::{Workload, WorkloadId};
+use rouse_api::workload::{Probe, Workload, WorkloadId};
 use tokio::time::Instant;
 
 pub use observations::Observations;
@@ -24,6 +24,43 @@ pub struct Observation {
     pub replicas: Vec<Replica>,
     /// Set while none can come up.
     pub failure: Option<Failure>,
+    /// Why it takes long, while that is not known to be final.
+    pub progress: Option<Failure>,
+    /// The count as the platform has it, where others can change it too. `None`: only Rouse can.
+    pub count: Option<Count>,
+    /// Set while nothing may be scaled, neither down nor by a wake: paused, stopped by hand, owned by another, target not there.
+    /// Requests are told so while no replica is ready.
+    pub blocked: Option<Failure>,
+    /// Another autoscaler rules the count above zero, and never below this: then Rouse does zero and this, nothing between.
+    pub governed: Option<u32>,
+    /// The Service's own address.
+    pub service: Option<SocketAddr>,
+}
+
+/// How many replicas a target shall have, by the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Count {
+    /// Larger is newer; of one target only.
+    pub version: u64,
+    /// `spec.replicas`.
+    pub replicas: u32,
+}
+
+impl Observation {
+    /// Replicas and nothing more.
+    #[must_use]
+    pub fn of(workload: WorkloadId, replicas: Vec<Replica>, failure: Option<Failure>) -> Self {
+        Self {
+            workload,
+            replicas,
+            failure,
+            progress: None,
+            count: None,
+            blocked: None,
+            governed: None,
+            service: None,
+        }
+    }
 }
 
 /// One replica.
@@ -41,6 +78,8 @@ pub struct Replica {
     pub started: Instant,
     /// When it was ready for the first time.
     pub ready_since: Option<Instant>,
+    /// While it is starting: how a proxy may find out that it is ready. `None`: only the platform can.
+    pub probe: Option<Arc<Probe>>,
 }
 
 /// How far a replica is.
@@ -56,8 +95,28 @@ pub enum ReplicaState {
 
 /// Why the platform did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct PlatformError(pub String);
+pub enum PlatformError {
+    /// It can't or won't; a sentence for people.
+    #[error("{0}")]
+    Refused(String),
+    /// The count was another than `from`: somebody else has changed it, and nothing was done.
+    #[error("the count was changed to {} by somebody else", .0.replicas)]
+    Changed(Count),
+}
+
+/// A count that is asked of the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScaleOrder {
+    /// The workload.
+    pub workload: WorkloadId,
+    /// The count that the scaler believes there is.
+    pub from: u32,
+    /// How many there shall be, beside outdated ones. Above `from` it only ever raises: a higher count that is there already
+    /// stays. Below `from` it is done only if the count is still `from`.
+    pub to: u32,
+    /// These go first, where the platform can choose.
+    pub victims: Vec<EndpointId>,
+}
 
 /// What runs replicas.
 pub trait Platform: Send + Sync + 'static {
@@ -68,15 +127,11 @@ pub trait Platform: Send + Sync + 'static {
     /// The workload is no more: what is left of it stops. Returns at once.
     fn forget(&self, workload: &WorkloadId);
 
-    /// The workload shall have so many replicas beside its outdated ones; the `victims` go first (outdated ones only when
-    /// named, or when `replicas` is zero). Asked again with a count above zero it tries anew what had failed for good.
-    /// Done when the platform has taken it on, not when the replicas are there.
-    fn scale(
-        &self,
-        workload: WorkloadId,
-        replicas: u32,
-        victims: Vec<EndpointId>,
-    ) -> impl Future<Output = Result<(), PlatformError>> + Send;
+    /// Changes a count; outdated replicas go only when named as victims, or when the count is zero. Asked again with a count above
+    /// zero it tries anew what had failed for good. Done when the platform has taken it on, not when the replicas are there.
+    /// Returns the count that stands then.
+    fn scale(&self, order: ScaleOrder)
+    -> impl Future<Output = Result<Count, PlatformError>> + Send;
 
     /// The next workload whose observation has changed. Safe to drop and call again.
     fn observe(&self) -> impl Future<Output = Observation> + Send;

@@ -12,12 +12,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{HELPER, PATIENCE, ends, hello, pid, platform, process, runs, script, workload};
-use rouse_api::workload::{Probe, ProbeAction, Process};
+use rouse_api::link::EndpointId;
+use rouse_api::workload::{Probe, ProbeAction, Process, WorkloadId};
 use rouse_scaler::platform::local::LocalPlatform;
-use rouse_scaler::platform::{Observation, Platform, ReplicaState};
+use rouse_scaler::platform::{Observation, Platform, ReplicaState, ScaleOrder};
 use tempfile::tempdir;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
+
+fn order(workload: WorkloadId, to: u32, victims: Vec<EndpointId>) -> ScaleOrder {
+    ScaleOrder {
+        workload,
+        from: 0,
+        to,
+        victims,
+    }
+}
 
 /// Waits for an observation for which `which` holds.
 async fn until(platform: &LocalPlatform, which: impl Fn(&Observation) -> bool) -> Observation {
@@ -49,7 +59,10 @@ fn ready(count: usize) -> impl Fn(&Observation) -> bool {
 async fn started(process: Process, replicas: u32) -> LocalPlatform {
     let platform = platform();
     platform.apply(Arc::new(workload(process)));
-    platform.scale(hello(), replicas, Vec::new()).await.unwrap();
+    platform
+        .scale(order(hello(), replicas, Vec::new()))
+        .await
+        .unwrap();
     platform
 }
 
@@ -63,7 +76,7 @@ async fn starts_each_replica_on_a_port_of_its_own_and_stops_all() {
         TcpStream::connect(replica.address).await.unwrap();
         assert!(replica.ready_since.unwrap() >= replica.started);
     }
-    platform.scale(hello(), 0, Vec::new()).await.unwrap();
+    platform.scale(order(hello(), 0, Vec::new())).await.unwrap();
     until(&platform, |observation| observation.replicas.is_empty()).await;
     TcpStream::connect(seen.replicas[0].address)
         .await
@@ -77,7 +90,7 @@ async fn the_victim_goes_and_the_others_stay() {
     let seen = until(&platform, ready(3)).await;
     let victim = seen.replicas[0].id.clone();
     platform
-        .scale(hello(), 2, vec![victim.clone()])
+        .scale(order(hello(), 2, vec![victim.clone()]))
         .await
         .unwrap();
     let seen = until(&platform, |observation| observation.replicas.len() == 2).await;
@@ -147,7 +160,7 @@ async fn a_crash_loop_ends_in_a_failure_with_the_last_output() {
     };
     assert_eq!(runs(), 3);
 
-    platform.scale(hello(), 1, Vec::new()).await.unwrap();
+    platform.scale(order(hello(), 1, Vec::new())).await.unwrap();
     until(&platform, |observation| observation.failure.is_none()).await;
     until(&platform, |observation| observation.failure.is_some()).await;
     assert_eq!(runs(), 4, "once more");
@@ -219,7 +232,7 @@ async fn a_replica_that_ignores_term_is_killed_with_its_whole_group() {
         pid(dir.path(), "grandchild").await,
     );
     let asked = Instant::now();
-    platform.scale(hello(), 0, Vec::new()).await.unwrap();
+    platform.scale(order(hello(), 0, Vec::new())).await.unwrap();
     let told = until(&platform, |observation| {
         observation
             .replicas
@@ -271,7 +284,10 @@ async fn a_changed_process_is_started_beside_the_old_one() {
             .count(),
         1
     );
-    platform.scale(hello(), 1, vec![old.clone()]).await.unwrap();
+    platform
+        .scale(order(hello(), 1, vec![old.clone()]))
+        .await
+        .unwrap();
     let new = until(&platform, |observation| observation.replicas.len() == 1).await;
     assert!(new.replicas[0].id != old && ready(1)(&new));
     platform.shutdown(PATIENCE).await;
@@ -292,7 +308,10 @@ async fn a_shutdown_kills_what_does_not_stop_in_time() {
     let replica = pid(dir.path(), "pid").await;
     platform.shutdown(Duration::from_millis(200)).await;
     ends(replica).await;
-    platform.scale(hello(), 1, Vec::new()).await.unwrap_err();
+    platform
+        .scale(order(hello(), 1, Vec::new()))
+        .await
+        .unwrap_err();
 }
 
 #[tokio::test]

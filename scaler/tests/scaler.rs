@@ -56,6 +56,7 @@ async fn report(ends: &LinkEnds, sequence: u64, idle_for: Duration) {
     };
     let (length, workloads) = (Duration::from_millis(50), vec![workload]);
     let report = Report {
+        whole: true,
         sequence,
         length,
         workloads,

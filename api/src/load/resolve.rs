@@ -59,6 +59,7 @@ pub(super) fn workload(
         return None;
     }
     Some(Workload {
+        rank: 0,
         id: id?.clone(),
         scale,
         http,
@@ -94,5 +95,6 @@ fn scale(document: &mut Document, spec: &Spec) -> Scale {
         idle_after: spec
             .idle_after
             .map_or(default.idle_after, crate::resource::Duration::get),
+        on_delete: default.on_delete,
     }
 }

@@ -8,8 +8,14 @@ use super::Route;
 pub struct Http {
     /// The requests that are its own. At least one.
     pub routes: Vec<Route>,
+    /// The Service whose pods take the requests, in a cluster.
+    pub service: Option<Service>,
     /// What its replicas speak.
     pub protocol: Protocol,
+    /// How a starting replica is found ready, in a cluster.
+    pub readiness: Readiness,
+    /// Which address is dialled.
+    pub dial: Dial,
     /// Requests in flight (per replica) to scale for. Absent: concurrency does not scale it.
     pub concurrency_per_replica: Option<f64>,
     /// Requests in flight per replica, over all proxies, never exceeded.
@@ -22,14 +28,73 @@ pub struct Http {
     pub timeouts: Timeouts,
 }
 
+impl Http {
+    /// These routes, and the defaults.
+    #[must_use]
+    pub fn new(routes: Vec<Route>) -> Self {
+        Self {
+            routes,
+            service: None,
+            protocol: Protocol::default(),
+            readiness: Readiness::default(),
+            dial: Dial::default(),
+            concurrency_per_replica: None,
+            concurrency_limit: None,
+            request_rate_per_replica: None,
+            hold: Hold::default(),
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
 /// The protocol towards the replicas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Protocol {
+    /// As the Service's `appProtocol` says; the scaler finds out, and to a proxy it is HTTP/1.1.
+    Auto,
     /// HTTP/1.1.
     #[default]
     Http1,
     /// HTTP/2 with prior knowledge.
     H2c,
+}
+
+/// A port of a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Its name, in the workload's namespace.
+    pub name: String,
+    /// Absent: its only port.
+    pub port: Option<ServicePort>,
+}
+
+/// Which port of a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServicePort {
+    /// By name.
+    Name(String),
+    /// By number: the Service's port, not the container's.
+    Number(u16),
+}
+
+/// How a starting replica is found ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Readiness {
+    /// A proxy probes it as its own readinessProbe says, where that can be done from outside.
+    #[default]
+    Auto,
+    /// kubelet says so.
+    Kubelet,
+}
+
+/// Which address is dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dial {
+    /// Each replica's own.
+    #[default]
+    Pod,
+    /// The Service's: for meshes that intercept it. Without limits, ramp, drain and direct readiness.
+    Service,
 }
 
 /// Bounds on held requests, per workload and proxy.

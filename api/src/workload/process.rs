@@ -18,7 +18,7 @@ pub struct Process {
 }
 
 /// One readiness probe, with the meaning of Kubernetes' `readinessProbe`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
     /// What is tried.
     pub action: ProbeAction,
@@ -33,7 +33,7 @@ pub struct Probe {
 }
 
 /// What a probe tries.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeAction {
     /// A GET; 200 to 399 is success.
     HttpGet {

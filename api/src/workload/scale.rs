@@ -11,6 +11,20 @@ pub struct Scale {
     pub on_wake: u32,
     /// Without any demand for this long the workload sleeps (when `min` is 0).
     pub idle_after: Duration,
+    /// What becomes of the target when the workload is no more, in a cluster.
+    pub on_delete: OnDelete,
+}
+
+/// What becomes of a target when its workload is no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnDelete {
+    /// At least one replica, so that nobody is left asleep.
+    #[default]
+    Wake,
+    /// Nothing.
+    Keep,
+    /// The count that was found at the start.
+    Restore,
 }
 
 impl Default for Scale {
@@ -20,6 +34,7 @@ impl Default for Scale {
             max: 10,
             on_wake: 1,
             idle_after: Duration::from_secs(300),
+            on_delete: OnDelete::default(),
         }
     }
 }

@@ -105,7 +105,7 @@ impl Pool {
             reused,
         };
         match protocol {
-            Protocol::Http1 => match endpoint.pool.take()? {
+            Protocol::Http1 | Protocol::Auto => match endpoint.pool.take()? {
                 Some(kept) => Ok(lease(Connection::H1(kept), true)),
                 None => {
                     let new = connector.http1(endpoint.address).await?;

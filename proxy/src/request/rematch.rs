@@ -35,7 +35,7 @@ impl Exchange<'_> {
 /// The host that the client asked for, of a head that goes upstream.
 fn host(head: &Request<()>, protocol: Protocol) -> Option<&str> {
     match protocol {
-        Protocol::Http1 => head.headers().get(header::HOST)?.to_str().ok(),
+        Protocol::Http1 | Protocol::Auto => head.headers().get(header::HOST)?.to_str().ok(),
         Protocol::H2c => head.uri().authority().map(http::uri::Authority::as_str),
     }
 }

@@ -31,9 +31,13 @@ fn route(hosts: &[&str], paths: &[&str], headers: &[(&str, &str)]) -> Route {
 
 fn table(routes: Vec<Route>) -> RouteTable {
     let workload = |(at, route): (usize, Route)| RoutedWorkload {
+        rank: 0,
         id: WorkloadId::new("default", &format!("w{at}")),
         http: Arc::new(Http {
             routes: vec![route],
+            service: None,
+            readiness: rouse_api::workload::Readiness::default(),
+            dial: rouse_api::workload::Dial::default(),
             protocol: Protocol::Http1,
             concurrency_per_replica: None,
             concurrency_limit: None,

@@ -289,9 +289,8 @@ async fn a_workload_that_cannot_start_tells_those_who_wait() {
     };
     let state = |failure| {
         ToProxy::State(WorkloadState {
-            workload: id("hello"),
-            endpoints: Vec::new(),
             failure,
+            ..WorkloadState::empty(id("hello"))
         })
     };
     gateway.tell(state(Some(failure))).await;

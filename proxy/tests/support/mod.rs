@@ -51,6 +51,9 @@ pub(crate) fn routed(name: &str, tune: impl FnOnce(&mut Http)) -> RoutedWorkload
             path_prefixes: Vec::new(),
             headers: Vec::new(),
         }],
+        service: None,
+        readiness: rouse_api::workload::Readiness::default(),
+        dial: rouse_api::workload::Dial::default(),
         protocol: Protocol::Http1,
         concurrency_per_replica: None,
         concurrency_limit: None,
@@ -60,6 +63,7 @@ pub(crate) fn routed(name: &str, tune: impl FnOnce(&mut Http)) -> RoutedWorkload
     };
     tune(&mut http);
     RoutedWorkload {
+        rank: 0,
         id: id(name),
         http: Arc::new(http),
     }
@@ -163,14 +167,14 @@ impl Gateway {
     /// Tells a workload's replicas and waits until they are known.
     pub(crate) async fn state(&self, name: &str, replicas: &[(String, SocketAddr, EndpointState)]) {
         let endpoint = |(id, address, state): &(String, SocketAddr, EndpointState)| Endpoint {
+            probe: None,
             id: EndpointId(id.as_str().into()),
             address: *address,
             state: *state,
         };
         self.tell(ToProxy::State(WorkloadState {
-            workload: id(name),
             endpoints: replicas.iter().map(endpoint).collect(),
-            failure: None,
+            ..WorkloadState::empty(id(name))
         }))
         .await;
         let word = |state| match state {

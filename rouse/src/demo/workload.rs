@@ -27,6 +27,7 @@ pub(super) fn hello(args: &DemoArgs) -> Result<Workload, Error> {
         headers: Vec::new(),
     };
     Ok(Workload {
+        rank: 0,
         id: WorkloadId::new(WorkloadId::DEFAULT_NAMESPACE, "hello"),
         scale: Scale {
             max: 3,
@@ -35,6 +36,9 @@ pub(super) fn hello(args: &DemoArgs) -> Result<Workload, Error> {
         },
         http: Some(Http {
             routes: vec![any],
+            service: None,
+            readiness: rouse_api::workload::Readiness::default(),
+            dial: rouse_api::workload::Dial::default(),
             protocol: Protocol::Http1,
             concurrency_per_replica: Some(10.0),
             concurrency_limit: None,

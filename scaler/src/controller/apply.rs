@@ -49,7 +49,8 @@ impl Controller {
             if let Some(http) = &workload.http {
                 let id = workload.id.clone();
                 let http = Arc::new(http.clone());
-                routed.push(RoutedWorkload { id, http });
+                let rank = workload.rank;
+                routed.push(RoutedWorkload { id, http, rank });
             }
         }
         if self.routes.workloads == routed {

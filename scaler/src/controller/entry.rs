@@ -228,14 +228,15 @@ impl Entry {
         let failed = matches!(self.phase, Phase::Failed { over: false, .. });
         let failure = self.failure.clone().filter(|_| failed);
         WorkloadState {
-            workload: self.id().clone(),
             endpoints,
             failure,
+            ..WorkloadState::empty(self.id().clone())
         }
     }
 
     fn endpoint(&self, replica: &Replica) -> Endpoint {
         Endpoint {
+            probe: None,
             id: replica.id.clone(),
             address: replica.address,
             state: self.endpoint_state(replica),

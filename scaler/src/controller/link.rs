@@ -62,6 +62,7 @@ impl Controller {
             ToScaler::Busy { workload, epoch } => {
                 self.with(&workload, now, out, |entry, turn| entry.busy(epoch, turn));
             }
+            ToScaler::Proven { .. } | ToScaler::Leaving => {}
             ToScaler::Drained { workload, endpoint } => {
                 self.with(&workload, now, out, |entry, _| {
                     entry.drained(session, &endpoint);

@@ -43,6 +43,7 @@ fn process(command: &str) -> Process {
 /// 0 to 5 replicas, for 10 requests each, asleep after 10 s.
 fn workload() -> Workload {
     Workload {
+        rank: 0,
         id: hello(),
         scale: Scale {
             min: 0,
@@ -52,6 +53,9 @@ fn workload() -> Workload {
         },
         http: Some(Http {
             routes: Vec::new(),
+            service: None,
+            readiness: rouse_api::workload::Readiness::default(),
+            dial: rouse_api::workload::Dial::default(),
             protocol: Protocol::Http1,
             concurrency_per_replica: Some(10.0),
             concurrency_limit: None,
@@ -147,6 +151,7 @@ impl World {
         self.say(
             session,
             ToScaler::Report(Report {
+                whole: false,
                 sequence,
                 length,
                 workloads,
@@ -162,6 +167,7 @@ impl World {
             let old = known.iter().find(|replica| replica.id == id);
             let ready_since = old.and_then(|replica| replica.ready_since);
             self.replicas.push(Replica {
+                probe: None,
                 address: SocketAddr::from(([127, 0, 0, 1], 9000)),
                 outdated: old.is_some_and(|replica| replica.outdated),
                 started: old.map_or(self.now, |replica| replica.started),
@@ -175,11 +181,9 @@ impl World {
 
     fn observed(&mut self, failure: Option<Failure>) -> Vec<Action> {
         let (workload, replicas) = (hello(), self.replicas.clone());
-        self.event(Event::Observed(Observation {
-            workload,
-            replicas,
-            failure,
-        }))
+        self.event(Event::Observed(Observation::of(
+            workload, replicas, failure,
+        )))
     }
 
     fn fails(&mut self) -> Vec<Action> {

@@ -26,7 +26,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{Observation, Observations, Platform, PlatformError};
+use super::{Count, Observation, Observations, Platform, PlatformError, ScaleOrder};
 use port::Ports;
 use supervisor::Supervisor;
 
@@ -113,7 +113,9 @@ impl LocalPlatform {
 
 impl Platform for LocalPlatform {
     fn apply(&self, workload: Arc<Workload>) {
-        let Target::Process(process) = &workload.target;
+        let Target::Process(process) = &workload.target else {
+            return;
+        };
         let process = Arc::new(process.clone());
         let mut state = self.state.lock();
         if state.closed {
@@ -146,15 +148,16 @@ impl Platform for LocalPlatform {
         }
     }
 
-    async fn scale(
-        &self,
-        workload: WorkloadId,
-        replicas: u32,
-        victims: Vec<EndpointId>,
-    ) -> Result<(), PlatformError> {
+    async fn scale(&self, order: ScaleOrder) -> Result<Count, PlatformError> {
+        let ScaleOrder {
+            workload,
+            to: replicas,
+            victims,
+            ..
+        } = order;
         let state = self.state.lock();
         let Some(orders) = state.workloads.get(&workload) else {
-            return Err(PlatformError(format!(
+            return Err(PlatformError::Refused(format!(
                 "{workload} is unknown to the local platform, or it is shutting down"
             )));
         };
@@ -163,7 +166,9 @@ impl Platform for LocalPlatform {
             order.victims.extend(victims);
             order.tries += u64::from(replicas > 0);
         });
-        Ok(())
+        // Nobody else changes it: every count is as new as any.
+        let version = 0;
+        Ok(Count { version, replicas })
     }
 
     async fn observe(&self) -> Observation {

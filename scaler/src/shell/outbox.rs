@@ -22,6 +22,7 @@ struct Queue {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Kind {
+    Link,
     Routes,
     State(WorkloadId),
     Sleep(WorkloadId),
@@ -30,6 +31,9 @@ enum Kind {
 impl Outbox {
     pub(super) fn put(&self, message: ToProxy) {
         let kind = match &message {
+            ToProxy::Role { .. } | ToProxy::Synced | ToProxy::Unlinked | ToProxy::Linked => {
+                Kind::Link
+            }
             ToProxy::Routes(_) => Kind::Routes,
             ToProxy::State(state) => Kind::State(state.workload.clone()),
             ToProxy::Quiesce { workload, .. }
@@ -77,11 +81,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_newest_of_a_kind_waits_and_at_the_end() {
         let workload = WorkloadId::new("default", "hello");
-        let state = WorkloadState {
-            workload: workload.clone(),
-            endpoints: Vec::new(),
-            failure: None,
-        };
+        let state = WorkloadState::empty(workload.clone());
         let outbox = Outbox::default();
         outbox.put(ToProxy::State(state.clone()));
         outbox.put(ToProxy::Routes(Arc::new(Routes::default())));

@@ -2,8 +2,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rouse_api::link::EndpointId;
-use rouse_api::workload::WorkloadId;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -13,7 +11,7 @@ use super::outbox::Outbox;
 use super::{Command, LinkEnds, QUEUE, session};
 use crate::ScalerConfig;
 use crate::controller::{Action, Controller, Event, EventKind, SessionId, WorkloadEvent};
-use crate::platform::Platform;
+use crate::platform::{Platform, ScaleOrder};
 
 /// For the platform to take a count on.
 const SCALE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -138,8 +136,13 @@ impl<P: Platform> Shell<P> {
                 replicas,
                 victims,
             } => {
-                self.scales
-                    .spawn(scale(self.platform.clone(), workload, replicas, victims));
+                let order = ScaleOrder {
+                    workload,
+                    from: 0,
+                    to: replicas,
+                    victims,
+                };
+                self.scales.spawn(scale(self.platform.clone(), order));
             }
             Action::Send(session, message) => {
                 if let Some(outbox) = self.outboxes.get(&session) {
@@ -170,19 +173,10 @@ impl<P: Platform> Shell<P> {
     }
 }
 
-async fn scale<P: Platform>(
-    platform: Arc<P>,
-    workload: WorkloadId,
-    replicas: u32,
-    victims: Vec<EndpointId>,
-) -> Event {
-    match timeout(
-        SCALE_TIMEOUT,
-        platform.scale(workload.clone(), replicas, victims),
-    )
-    .await
-    {
-        Ok(Ok(())) => Event::ScaleDone(workload),
+async fn scale<P: Platform>(platform: Arc<P>, order: ScaleOrder) -> Event {
+    let workload = order.workload.clone();
+    match timeout(SCALE_TIMEOUT, platform.scale(order)).await {
+        Ok(Ok(_)) => Event::ScaleDone(workload),
         Ok(Err(error)) => Event::ScaleFailed(workload, error.to_string()),
         Err(_) => Event::ScaleFailed(
             workload,

@@ -45,6 +45,7 @@ async fn host(command: Vec<OsString>) -> ExitCode {
     });
     let id = WorkloadId::new("default", "hosted");
     platform.apply(Arc::new(Workload {
+        rank: 0,
         id: id.clone(),
         scale: Scale::default(),
         http: None,

@@ -47,8 +47,10 @@ pub(crate) fn script(text: &str, dir: &Path) -> Process {
 
 pub(crate) fn workload(process: Process) -> Workload {
     Workload {
+        rank: 0,
         id: hello(),
         scale: Scale {
+            on_delete: rouse_api::workload::OnDelete::default(),
             min: 0,
             max: 3,
             on_wake: 1,
@@ -56,6 +58,9 @@ pub(crate) fn workload(process: Process) -> Workload {
         },
         http: Some(Http {
             routes: Vec::new(),
+            service: None,
+            readiness: rouse_api::workload::Readiness::default(),
+            dial: rouse_api::workload::Dial::default(),
             protocol: Protocol::Http1,
             concurrency_per_replica: None,
             concurrency_limit: None,

@@ -44,6 +44,9 @@ pub(super) fn http(document: &mut Document, spec: &HttpSpec) -> Option<Http> {
     let default = rate.is_none().then_some(DEFAULT_CONCURRENCY);
     Some(Http {
         routes: routes(spec),
+        service: None,
+        readiness: crate::workload::Readiness::default(),
+        dial: crate::workload::Dial::default(),
         protocol: match spec.protocol {
             // There is no Service here whose appProtocol could say otherwise.
             None | Some(ProtocolSpec::Auto | ProtocolSpec::Http1) => Protocol::Http1,

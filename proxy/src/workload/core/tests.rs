@@ -11,6 +11,9 @@ use super::*;
 fn http(limit: Option<u32>, max_held: u32) -> Http {
     Http {
         routes: Vec::new(),
+        service: None,
+        readiness: rouse_api::workload::Readiness::default(),
+        dial: rouse_api::workload::Dial::default(),
         protocol: Protocol::Http1,
         concurrency_per_replica: None,
         concurrency_limit: limit.and_then(NonZeroU32::new),
@@ -37,11 +40,11 @@ fn state(endpoints: &[(&str, EndpointState)]) -> WorkloadState {
         id: EndpointId(Arc::from(*id)),
         address: "127.0.0.1:1".parse().unwrap(),
         state: *state,
+        probe: None,
     };
     WorkloadState {
-        workload: WorkloadId::new("default", "w"),
         endpoints: endpoints.iter().map(told).collect(),
-        failure: None,
+        ..WorkloadState::empty(WorkloadId::new("default", "w"))
     }
 }
 

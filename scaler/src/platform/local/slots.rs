@@ -71,6 +71,7 @@ impl Slots {
 
     pub(super) fn observed(&self, generation: u64) -> Vec<Replica> {
         let replica = |slot: &Slot| Replica {
+            probe: None,
             id: slot.id.clone(),
             address: slot.address,
             state: slot.state,

@@ -215,11 +215,11 @@ impl Supervisor {
     }
 
     fn publish(&mut self) {
-        let observation = Observation {
-            workload: self.workload.clone(),
-            replicas: self.slots.observed(self.generation),
-            failure: self.failure.clone(),
-        };
+        let observation = Observation::of(
+            self.workload.clone(),
+            self.slots.observed(self.generation),
+            self.failure.clone(),
+        );
         if self.published.as_ref() == Some(&observation) {
             return;
         }
