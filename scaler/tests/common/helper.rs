@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rouse_api::workload::{Process, Scale, Target, Workload, WorkloadId};
 use rouse_scaler::platform::local::{LocalConfig, LocalPlatform, guard};
-use rouse_scaler::platform::{Platform, ReplicaState};
+use rouse_scaler::platform::{Platform, ReplicaState, ScaleOrder};
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
@@ -60,7 +60,13 @@ async fn host(command: Vec<OsString>) -> ExitCode {
             termination_grace_period: std::time::Duration::from_secs(1),
         }),
     }));
-    if platform.scale(id, 1, Vec::new()).await.is_err() {
+    let order = ScaleOrder {
+        workload: id,
+        from: 0,
+        to: 1,
+        victims: Vec::new(),
+    };
+    if platform.scale(order).await.is_err() {
         return ExitCode::from(5);
     }
     loop {

@@ -15,7 +15,9 @@ fn one(text: &str) -> Workload {
 }
 
 fn process_of(workload: &Workload) -> &Process {
-    let Target::Process(process) = &workload.target;
+    let Target::Process(process) = &workload.target else {
+        panic!("{:?} is no process", workload.target)
+    };
     process
 }
 
@@ -98,6 +100,7 @@ spec:
         max: 3,
         on_wake: 2,
         idle_after: Duration::from_secs(60),
+        ..Scale::default()
     };
     assert_eq!(workload.scale, scale);
     let process = process_of(&workload);
