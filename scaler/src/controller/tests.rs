@@ -46,6 +46,7 @@ fn workload() -> Workload {
         rank: 0,
         id: hello(),
         scale: Scale {
+            on_delete: rouse_api::workload::OnDelete::default(),
             min: 0,
             max: 5,
             on_wake: 1,
