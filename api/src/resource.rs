@@ -7,6 +7,7 @@ mod http;
 mod process;
 mod scalar;
 mod spec;
+mod status;
 mod trigger;
 mod upstream;
 mod waking;
@@ -27,6 +28,7 @@ pub use scalar::{
     StatusCode,
 };
 pub use spec::{Behavior, LightSleep, Mode, OnDelete, Replicas, ScaleIn, Sleep, Spec, TargetSpec};
+pub use status::{Condition, ConditionStatus, ConditionType, LastSleep, LastWake, State, Status};
 pub use trigger::{Cron, Prometheus, Sqs, Trigger};
 pub use upstream::{Dial, Tls, TlsFiles, Upstream};
 pub use waking::{Fallback, NoWake, Respond, Rule, RuleAction, RuleMatch, WhileWaking};
