@@ -122,6 +122,8 @@ pub enum ToProxy {
     Unlinked,
     /// A scaler is connected again.
     Linked,
+    /// The next report must be whole: somebody has been connected who knows nothing of the earlier ones.
+    ReportWhole,
     /// Every workload with HTTP, whole: replaces what the proxy had.
     Routes(Arc<Routes>),
     /// Everything about one workload's replicas: replaces what the proxy had.

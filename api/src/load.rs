@@ -1,19 +1,21 @@
-//! YAML text to workloads, with every error of every document, each at its line.
+//! YAML text to workloads, with every error of every document, each at its line; and objects of an API server to workloads.
 //!
 //! Text becomes events, events a tree that knows its lines ([`tree`]), the tree a typed resource ([`decode`]), the
 //! resource a workload with its defaults ([`resolve`]); then documents are checked against each other ([`cross`]).
 //! A part that is refused is pruned from the tree, so that the rest is still looked at, and nothing that merely
 //! follows from it is reported.
 
+mod conflict;
 mod cross;
 mod decode;
 mod deserialize;
 mod document;
 mod explain;
+mod json;
 mod path;
 mod problem;
 mod read;
-mod resolve;
+pub(crate) mod resolve;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,7 @@ use std::path::PathBuf;
 use crate::resource::ScaledWorkload;
 use crate::workload::{Workload, WorkloadId};
 
+pub use conflict::{Claim, Conflict, RouteClaim, conflicts};
 use document::Document;
 pub use problem::Problem;
 
@@ -32,11 +35,13 @@ pub use problem::Problem;
 pub enum Mode {
     /// On this machine: a replica is a local process.
     Standalone,
+    /// In Kubernetes: what scales is an object with a scale subresource.
+    Cluster,
 }
 
 /// Reads the documents of all files: pairs of a file's path (for messages and for relative paths within it) and its text.
 ///
-/// Empty documents are skipped; no documents at all make no workloads.
+/// Empty documents are skipped; no documents at all make no workloads. A workload's rank is its place among all documents.
 ///
 /// # Errors
 /// With all problems of all documents, sorted by file and line; nothing is loaded then.
@@ -56,16 +61,43 @@ pub fn load(files: &[(PathBuf, String)], mode: Mode) -> Result<Vec<Workload>, Ve
             }
         }));
     }
-    cross::check(&mut entries, problems.is_empty());
+    cross::check(&mut entries, problems.is_empty(), mode);
     for entry in &mut entries {
         problems.append(&mut entry.document.problems);
     }
     if problems.is_empty() {
-        return Ok(entries.into_iter().filter_map(|e| e.workload).collect());
+        let workloads = entries.into_iter().filter_map(|entry| entry.workload);
+        return Ok((0..)
+            .zip(workloads)
+            .map(|(rank, workload)| Workload { rank, ..workload })
+            .collect());
     }
     problems.sort_by(|a, b| a.order().cmp(&b.order()));
     problems.dedup();
     Err(problems)
+}
+
+/// Reads one object as an API server sends it; the workload's rank is the second in which the object was made.
+///
+/// Everything that Kubernetes adds to `metadata` is passed over, and so is `status`. What other objects claim is not looked at:
+/// see [`conflicts`].
+///
+/// # Errors
+/// With all of its problems, which have no file and no line.
+pub fn object(object: &serde_json::Value) -> Result<Workload, Vec<Problem>> {
+    let mut document = json::document(object);
+    let Some(resource) = decode::decode(&mut document) else {
+        return Err(document.problems);
+    };
+    let mut entry = Entry::new(document, resource, Mode::Cluster);
+    cross::check_alone(&mut entry);
+    match entry.workload {
+        Some(workload) if entry.document.problems.is_empty() => Ok(Workload {
+            rank: json::rank(object),
+            ..workload
+        }),
+        _ => Err(entry.document.problems),
+    }
 }
 
 /// A document whose fields could be read, with what became of it.

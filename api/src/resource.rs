@@ -24,8 +24,8 @@ pub use process::{
     ExecProbe, GrpcProbe, HttpGetProbe, HttpHeader, ProcessSpec, ReadinessProbe, TcpSocketProbe,
 };
 pub use scalar::{
-    Duration, HeaderName, HeaderValue, Host, Name, NotNegative, Path, Positive, Quantity,
-    StatusCode,
+    ApiVersion, Duration, HeaderName, HeaderValue, Host, Kind, Name, NotNegative, ObjectName, Path,
+    Positive, Quantity, StatusCode,
 };
 pub use spec::{Behavior, LightSleep, Mode, OnDelete, Replicas, ScaleIn, Sleep, Spec, TargetSpec};
 pub use status::{Condition, ConditionStatus, ConditionType, LastSleep, LastWake, State, Status};

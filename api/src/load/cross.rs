@@ -2,17 +2,24 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::conflict::claim;
 use super::path::FieldPath;
-use super::resolve::Single;
-use super::{Entry, resolve};
-use crate::workload::{HeaderMatch, HostPattern, Route, WorkloadId};
+use super::{Entry, Mode, resolve};
+use crate::workload::WorkloadId;
 
 /// Notes what contradicts between documents, at the later of two. `complete`: there are no documents but these.
-pub(super) fn check(entries: &mut [Entry], complete: bool) {
+pub(super) fn check(entries: &mut [Entry], complete: bool, mode: Mode) {
     names(entries);
-    targets(entries);
+    targets(entries, mode);
     routes(entries);
     wakes(entries, complete);
+}
+
+/// Notes what contradicts within one object, whatever others there are.
+pub(super) fn check_alone(entry: &mut Entry) {
+    routes(std::slice::from_mut(entry));
+    // Nobody can wake it in this version.
+    never_runs(entry, false);
 }
 
 /// Notes in a later document that `key` is taken, with the first one's place.
@@ -52,33 +59,31 @@ fn names(entries: &mut [Entry]) {
     }
 }
 
-fn targets(entries: &mut [Entry]) {
+fn targets(entries: &mut [Entry], mode: Mode) {
     let at = FieldPath::of("spec.target.name");
     let mut claims = Claims::new();
     for entry in entries {
-        let Some(id) = &entry.id else { continue };
-        let target = entry
-            .resource
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.target.as_ref());
-        let Some((target, name)) = target.and_then(|target| Some((target, target.name.as_ref()?)))
-        else {
+        let (Some(id), Some(spec)) = (&entry.id, &entry.resource.spec) else {
             continue;
         };
+        let document = &mut entry.document;
+        let target = spec.target.clone().unwrap_or_default();
+        let name = match target.name {
+            Some(name) => name.into(),
+            // A name that was refused is not the default.
+            None if mode == Mode::Cluster && !document.touched(&at) => id.name().to_owned(),
+            None => continue,
+        };
+        let or = |given: Option<String>, default: &str| given.unwrap_or_else(|| default.to_owned());
         let key = (
             id.namespace().to_owned(),
-            target
-                .api_version
-                .clone()
-                .unwrap_or_else(|| "apps/v1".to_owned()),
-            target
-                .kind
-                .clone()
-                .unwrap_or_else(|| "Deployment".to_owned()),
-            name.clone(),
+            or(
+                target.api_version.map(Into::into),
+                resolve::DEFAULT_API_VERSION,
+            ),
+            or(target.kind.map(Into::into), resolve::DEFAULT_KIND),
+            name,
         );
-        let document = &mut entry.document;
         let place = || format!("{id} ({})", document.place(&at));
         if let Some(first) = claims.claim(key, place) {
             document.refuse(
@@ -87,19 +92,6 @@ fn targets(entries: &mut [Entry]) {
             );
         }
     }
-}
-
-/// A host, a path prefix, and headers sorted by name (`None`: any value).
-type RouteKey = (HostPattern, String, Vec<(String, Option<String>)>);
-
-fn key(single: &Single<'_>, route: &Route) -> RouteKey {
-    let header = |(name, wanted): &(String, HeaderMatch)| match wanted {
-        HeaderMatch::Present => (name.clone(), None),
-        HeaderMatch::Exact(value) => (name.clone(), Some(value.clone())),
-    };
-    let mut headers: Vec<_> = route.headers.iter().map(header).collect();
-    headers.sort();
-    (single.host.clone(), single.path.to_owned(), headers)
 }
 
 fn routes(entries: &mut [Entry]) {
@@ -134,7 +126,7 @@ fn routes(entries: &mut [Entry]) {
                 };
                 let document = &mut entry.document;
                 let place = || format!("{owner} ({})", document.place(&at));
-                if let Some(first) = claims.claim(key(&single, route), place) {
+                if let Some(first) = claims.claim(claim(&single, route), place) {
                     let path = if single.path.is_empty() {
                         "/"
                     } else {
@@ -178,22 +170,22 @@ fn wakes(entries: &mut [Entry], complete: bool) {
         }
     }
     for entry in entries {
-        let Some(spec) = &entry.resource.spec else {
-            continue;
-        };
-        let min = spec
-            .replicas
-            .as_ref()
-            .and_then(|replicas| replicas.min)
-            .unwrap_or(0);
         let is_woken = !complete || entry.id.as_ref().is_some_and(|id| woken.contains(id));
-        if min > 0 || spec.http.is_some() || !spec.triggers.is_empty() || is_woken {
-            continue;
-        }
-        let others = ["http", "triggers"].map(|field| FieldPath::of("spec").key(field));
-        let message = "is 0 (the default), but there is neither http nor a trigger nor a workload that wakes this one: it would never run; add one of them, or write min: 1";
-        entry
-            .document
-            .refuse_between(&FieldPath::of("spec.replicas.min"), &others, message);
+        never_runs(entry, is_woken);
     }
+}
+
+fn never_runs(entry: &mut Entry, is_woken: bool) {
+    let Some(spec) = &entry.resource.spec else {
+        return;
+    };
+    let replicas = spec.replicas.as_ref();
+    let min = replicas.and_then(|replicas| replicas.min).unwrap_or(0);
+    if min > 0 || spec.http.is_some() || !spec.triggers.is_empty() || is_woken {
+        return;
+    }
+    let others = ["http", "triggers"].map(|field| FieldPath::of("spec").key(field));
+    let message = "is 0 (the default), but there is neither http nor a trigger nor a workload that wakes this one: it would never run; add one of them, or write min: 1";
+    let min_at = FieldPath::of("spec.replicas.min");
+    entry.document.refuse_between(&min_at, &others, message);
 }

@@ -4,7 +4,7 @@ use super::path::FieldPath;
 use super::problem::Problem;
 use super::tree::{Node, Position};
 
-/// One YAML document, and what was found wrong with it.
+/// One YAML document or object, and what was found wrong with it.
 pub(super) struct Document {
     pub(super) file: PathBuf,
     /// Within its file, from 1.
@@ -44,10 +44,13 @@ impl Document {
         found.pruned || found.complete && found.node.has_pruned()
     }
 
-    /// Where a field is written, for messages about others: `hello.yaml:12`.
+    /// Where a field is written, for messages about others: `hello.yaml:12`; its path in an object.
     pub(super) fn place(&self, path: &FieldPath) -> String {
-        let line = self.tree.find(path).at.line;
-        format!("{}:{line}", self.file.display())
+        let found = self.tree.find(path);
+        match found.at.line {
+            0 => found.written.to_string(),
+            line => format!("{}:{line}", self.file.display()),
+        }
     }
 
     pub(super) fn note(&mut self, at: Position, path: &FieldPath, message: String) {

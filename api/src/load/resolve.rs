@@ -1,16 +1,23 @@
 //! One typed resource to one workload: rules between its fields, defaults, and what this version can't do yet.
 
 mod http;
+mod object;
 mod process;
 mod unsupported;
 
 use super::Mode;
 use super::document::Document;
 use super::path::FieldPath;
-use crate::resource::{ScaledWorkload, Spec};
-use crate::workload::{Scale, Target, Workload, WorkloadId};
+use crate::resource::{self, ScaledWorkload, Spec};
+use crate::workload::{OnDelete, Scale, Target, Workload, WorkloadId};
 
+pub(crate) use http::{LARGEST_ROUTE, MOST_ROUTES};
 pub(super) use http::{Single, expanded, routes};
+pub(super) use object::{DEFAULT_API_VERSION, DEFAULT_KIND};
+pub(crate) use unsupported::{MOST_RULES, MOST_TRIGGERS};
+
+/// Kubernetes counts replicas with signed 32 bits.
+pub(crate) const MOST_REPLICAS: u32 = i32::MAX.unsigned_abs();
 
 /// `namespace/name`; `None` (with the problem noted) when either is not known.
 pub(super) fn id(document: &mut Document, resource: &ScaledWorkload) -> Option<WorkloadId> {
@@ -22,8 +29,8 @@ pub(super) fn id(document: &mut Document, resource: &ScaledWorkload) -> Option<W
     ] {
         if !given {
             let example = match field {
-                "apiVersion" => format!("; write apiVersion: {}", crate::resource::API_VERSION),
-                "kind" => format!("; write kind: {}", crate::resource::KIND),
+                "apiVersion" => format!("; write apiVersion: {}", resource::API_VERSION),
+                "kind" => format!("; write kind: {}", resource::KIND),
                 _ => String::new(),
             };
             document.refuse(&FieldPath::of(field), format!("is missing{example}"));
@@ -46,15 +53,18 @@ pub(super) fn workload(
     mode: Mode,
 ) -> Option<Workload> {
     let spec = resource.spec.as_ref()?;
-    let scale = scale(document, spec);
-    let http = spec
-        .http
-        .as_ref()
-        .and_then(|http| http::http(document, http));
+    let scale = scale(document, spec, mode);
+    let mut http = spec.http.as_ref().map(|http| http::http(document, http));
     let target = match mode {
-        Mode::Standalone => process::target(document, spec),
+        Mode::Standalone => process::target(document, spec).map(Target::Process),
+        Mode::Cluster => object::target(document, spec, id).map(Target::Scalable),
     };
-    unsupported::refuse(document, spec);
+    if mode == Mode::Cluster
+        && let (Some(spec), Some(http)) = (&spec.http, &mut http)
+    {
+        object::http(spec, id, http);
+    }
+    unsupported::refuse(document, spec, mode);
     if !document.problems.is_empty() {
         return None;
     }
@@ -63,11 +73,11 @@ pub(super) fn workload(
         id: id?.clone(),
         scale,
         http,
-        target: Target::Process(target?),
+        target: target?,
     })
 }
 
-fn scale(document: &mut Document, spec: &Spec) -> Scale {
+fn scale(document: &mut Document, spec: &Spec, mode: Mode) -> Scale {
     let default = Scale::default();
     let replicas = spec.replicas.clone().unwrap_or_default();
     let at = FieldPath::of("spec.replicas");
@@ -88,13 +98,30 @@ fn scale(document: &mut Document, spec: &Spec) -> Scale {
         let message = format!("is {on_wake} but {says} {max}: onWake may not be above max");
         document.refuse_between(&at.key("onWake"), &[max_at], message);
     }
+    if mode == Mode::Cluster {
+        for (field, given) in [
+            ("min", replicas.min),
+            ("max", replicas.max.map(std::num::NonZeroU32::get)),
+            ("onWake", on_wake),
+        ] {
+            if let Some(given) = given.filter(|given| *given > MOST_REPLICAS) {
+                let message = format!("is {given}: in a cluster {MOST_REPLICAS} are the most");
+                document.refuse(&at.key(field), message);
+            }
+        }
+    }
     Scale {
         min,
         max,
         on_wake: on_wake.unwrap_or(min.max(default.on_wake)),
         idle_after: spec
             .idle_after
-            .map_or(default.idle_after, crate::resource::Duration::get),
-        on_delete: default.on_delete,
+            .map_or(default.idle_after, resource::Duration::get),
+        on_delete: match spec.on_delete {
+            None => default.on_delete,
+            Some(resource::OnDelete::Wake) => OnDelete::Wake,
+            Some(resource::OnDelete::Keep) => OnDelete::Keep,
+            Some(resource::OnDelete::Restore) => OnDelete::Restore,
+        },
     }
 }

@@ -2,7 +2,7 @@ use serde_json::Number;
 
 use super::path::{FieldPath, Segment};
 
-/// A place in a file: line and column from 1.
+/// A place in a file: line and column from 1; both 0 in an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Position {
     pub(super) line: usize,

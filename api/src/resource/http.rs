@@ -6,7 +6,8 @@ use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    Duration, HeaderName, HeaderValue, Host, Path, Positive, Quantity, Rule, Upstream, WhileWaking,
+    Duration, HeaderName, HeaderValue, Host, Name, Path, Positive, Quantity, Rule, Upstream,
+    WhileWaking,
 };
 
 /// How requests reach a workload and how they are treated.
@@ -72,7 +73,7 @@ pub struct RouteSpec {
 pub struct ServiceRef {
     /// Absent: the resource's own name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    pub name: Option<Name>,
     /// Absent: its only port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<PortRef>,

@@ -3,6 +3,7 @@
 mod duration;
 mod name;
 mod number;
+mod object;
 mod quantity;
 mod route;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod tests;
 pub use duration::Duration;
 pub use name::Name;
 pub use number::{NotNegative, Positive, StatusCode};
+pub use object::{ApiVersion, Kind, ObjectName};
 pub use quantity::Quantity;
 pub use route::{HeaderName, HeaderValue, Host, Path};
 

@@ -2,7 +2,10 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, HttpSpec, Name, Positive, ProcessSpec, Quantity, Trigger};
+use super::{
+    ApiVersion, Duration, HttpSpec, Kind, Name, ObjectName, Positive, ProcessSpec, Quantity,
+    Trigger,
+};
 
 /// What scales, between which bounds, and for which demand.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -59,13 +62,13 @@ pub enum Mode {
 pub struct TargetSpec {
     /// Absent: `apps/v1`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub api_version: Option<String>,
+    pub api_version: Option<ApiVersion>,
     /// Absent: `Deployment`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
+    pub kind: Option<Kind>,
     /// Absent: the resource's own name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    pub name: Option<ObjectName>,
     /// Standalone mode: one local process per replica.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessSpec>,

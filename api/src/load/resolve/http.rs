@@ -14,10 +14,13 @@ const DEFAULT_CONCURRENCY: f64 = 100.0;
 /// The part of a hard limit that is scaled for, so that the next replica comes before requests have to wait.
 const LIMIT_UTILISATION: f64 = 0.7;
 
-/// Hosts times path prefixes of one route.
-const LARGEST_ROUTE: usize = 10_000;
+/// Routes of one workload.
+pub(crate) const MOST_ROUTES: usize = 256;
 
-pub(super) fn http(document: &mut Document, spec: &HttpSpec) -> Option<Http> {
+/// Hosts times path prefixes of one route.
+pub(crate) const LARGEST_ROUTE: usize = 10_000;
+
+pub(super) fn http(document: &mut Document, spec: &HttpSpec) -> Http {
     let at = FieldPath::of("spec.http");
     check_routes(document, spec, &at);
     let concurrency = spec.concurrency.clone().unwrap_or_default();
@@ -42,13 +45,13 @@ pub(super) fn http(document: &mut Document, spec: &HttpSpec) -> Option<Http> {
         .limit
         .map(|limit| f64::from(limit.get()) * LIMIT_UTILISATION);
     let default = rate.is_none().then_some(DEFAULT_CONCURRENCY);
-    Some(Http {
+    Http {
         routes: routes(spec),
         service: None,
         readiness: crate::workload::Readiness::default(),
         dial: crate::workload::Dial::default(),
         protocol: match spec.protocol {
-            // There is no Service here whose appProtocol could say otherwise.
+            // Standalone there is no Service whose appProtocol could say otherwise.
             None | Some(ProtocolSpec::Auto | ProtocolSpec::Http1) => Protocol::Http1,
             Some(ProtocolSpec::H2c) => Protocol::H2c,
         },
@@ -59,7 +62,7 @@ pub(super) fn http(document: &mut Document, spec: &HttpSpec) -> Option<Http> {
             .map(resource::Positive::get),
         hold: hold(document, spec, &at.key("hold")),
         timeouts: timeouts(document, spec, &at.key("timeouts")),
-    })
+    }
 }
 
 fn hold(document: &mut Document, spec: &HttpSpec, at: &FieldPath) -> Hold {
@@ -112,6 +115,13 @@ pub(super) fn above_zero(
         );
     }
     given.map_or(default, resource::Duration::get)
+}
+
+/// Refuses a list that is too long.
+pub(super) fn at_most(document: &mut Document, at: &FieldPath, length: usize, most: usize) {
+    if length > most {
+        document.refuse(at, format!("has {length} entries; {most} are the most"));
+    }
 }
 
 /// The routes of a resource, with the short form written out.
@@ -200,6 +210,7 @@ fn check_routes(document: &mut Document, spec: &HttpSpec, at: &FieldPath) {
         let message = "are missing, and so are routes: no request would come here; write hosts: [\"*\"] for every request";
         document.refuse_between(&hosts, std::slice::from_ref(&routes), message);
     }
+    at_most(document, &routes, spec.routes.len(), MOST_ROUTES);
     for (i, route) in spec.routes.iter().enumerate() {
         let at = routes.index(i);
         let parts = route.hosts.len() + route.path_prefixes.len() + route.headers.len();

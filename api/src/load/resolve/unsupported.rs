@@ -1,10 +1,19 @@
+use super::http::at_most;
+use crate::load;
 use crate::load::document::Document;
 use crate::load::path::FieldPath;
 use crate::resource::{Dial, HttpSpec, Mode, Readiness, Rule, Spec, Tls, Trigger, WhileWaking};
 
+/// Entries of `http.rules`.
+pub(crate) const MOST_RULES: usize = 64;
+
+/// Entries of `triggers`.
+pub(crate) const MOST_TRIGGERS: usize = 32;
+
 /// Refuses, one by one, what is in the schema but not yet in this version: nothing that was written is passed over in
 /// silence. A default that is written out is fine.
-pub(super) fn refuse(document: &mut Document, spec: &Spec) {
+pub(super) fn refuse(document: &mut Document, spec: &Spec, mode: load::Mode) {
+    let standalone = mode == load::Mode::Standalone;
     let observes = spec.mode == Some(Mode::Observe);
     let initial = spec
         .replicas
@@ -18,7 +27,11 @@ pub(super) fn refuse(document: &mut Document, spec: &Spec) {
             spec.sleep.is_some(),
             "leave it out: sleep means zero replicas",
         ),
-        ("onDelete", spec.on_delete.is_some(), "leave it out"),
+        (
+            "onDelete",
+            standalone && spec.on_delete.is_some(),
+            "leave it out",
+        ),
         (
             "verifyChanges",
             spec.verify_changes == Some(true),
@@ -38,53 +51,80 @@ pub(super) fn refuse(document: &mut Document, spec: &Spec) {
     }
     if let Some(http) = &spec.http {
         in_http(document, http);
+        match mode {
+            load::Mode::Standalone => in_standalone_http(document, http),
+            load::Mode::Cluster => in_cluster_http(document, http),
+        }
     }
+    let triggers = FieldPath::of("spec.triggers");
+    at_most(document, &triggers, spec.triggers.len(), MOST_TRIGGERS);
     for (i, trigger) in spec.triggers.iter().enumerate() {
-        exactly_one_source(document, trigger, &FieldPath::of("spec.triggers").index(i));
+        exactly_one_source(document, trigger, &triggers.index(i));
     }
 }
 
 fn in_http(document: &mut Document, http: &HttpSpec) {
     let at = FieldPath::of("spec.http");
-    let upstream = http.upstream.clone().unwrap_or_default();
-    let dials = upstream.dial.is_some_and(|dial| dial != Dial::Pod);
-    let tls = upstream.tls.is_some_and(|tls| tls != Tls::None);
-    let kubelet = http.readiness == Some(Readiness::Kubelet);
-    let waking = http
-        .while_waking
-        .as_ref()
-        .is_some_and(|waking| *waking != WhileWaking::Hold);
-    for (field, given, instead) in [
-        (
-            "service",
-            http.service.is_some(),
-            "leave it out: the process listens on $PORT",
-        ),
-        ("readiness", kubelet, "write auto, or leave it out"),
-        ("whileWaking", waking, "write hold, or leave it out"),
-        ("rules", !http.rules.is_empty(), "leave it out"),
-    ] {
-        if given {
-            not_supported(document, &at.key(field), instead);
-        }
+    let waking = http.while_waking.as_ref();
+    let waking = waking.is_some_and(|waking| *waking != WhileWaking::Hold);
+    let upstream = http.upstream.as_ref();
+    let tls = upstream.and_then(|upstream| upstream.tls.as_ref());
+    if waking {
+        let instead = "write hold, or leave it out";
+        not_supported(document, &at.key("whileWaking"), instead);
     }
-    if dials {
-        not_supported(
-            document,
-            &at.key("upstream").key("dial"),
-            "write pod, or leave it out",
-        );
+    if !http.rules.is_empty() {
+        not_supported(document, &at.key("rules"), "leave it out");
     }
-    if tls {
-        not_supported(
-            document,
-            &at.key("upstream").key("tls"),
-            "write none, or leave it out",
-        );
+    if tls.is_some_and(|tls| *tls != Tls::None) {
+        let instead = "write none, or leave it out";
+        not_supported(document, &at.key("upstream").key("tls"), instead);
     }
+    at_most(document, &at.key("rules"), http.rules.len(), MOST_RULES);
     for (i, rule) in http.rules.iter().enumerate() {
         exactly_one_action(document, rule, &at.key("rules").index(i).key("action"));
     }
+}
+
+/// What means something in a cluster only.
+fn in_standalone_http(document: &mut Document, http: &HttpSpec) {
+    let at = FieldPath::of("spec.http");
+    if http.service.is_some() {
+        let instead = "leave it out: the process listens on $PORT";
+        not_supported(document, &at.key("service"), instead);
+    }
+    if http.readiness == Some(Readiness::Kubelet) {
+        not_supported(
+            document,
+            &at.key("readiness"),
+            "write auto, or leave it out",
+        );
+    }
+    if dials_service(http) {
+        let instead = "write pod, or leave it out";
+        not_supported(document, &at.key("upstream").key("dial"), instead);
+    }
+}
+
+fn in_cluster_http(document: &mut Document, http: &HttpSpec) {
+    let at = FieldPath::of("spec.http");
+    let limit_at = at.key("concurrency").key("limit");
+    let concurrency = http.concurrency.as_ref();
+    if concurrency.is_some_and(|concurrency| concurrency.limit.is_some()) {
+        let message = "is not supported in a cluster by this version: a limit over several proxies comes later; leave it out";
+        document.refuse(&limit_at, message);
+        if dials_service(http) {
+            let message =
+                "is service, which can't keep a limit: leave out concurrency.limit, or write pod";
+            let dial_at = at.key("upstream").key("dial");
+            document.refuse_between(&dial_at, &[limit_at], message);
+        }
+    }
+}
+
+fn dials_service(http: &HttpSpec) -> bool {
+    let upstream = http.upstream.as_ref();
+    upstream.is_some_and(|upstream| upstream.dial == Some(Dial::Service))
 }
 
 fn not_supported(document: &mut Document, at: &FieldPath, instead: &str) {
