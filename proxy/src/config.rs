@@ -4,10 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use rouse_api::link::MemberId;
 
 /// Everything a proxy is started with.
 #[derive(Debug, Clone)]
 pub struct ProxyConfig {
+    /// This proxy among its like: whether it is to probe what is starting.
+    pub member: MemberId,
     /// Where requests are taken; at least one.
     pub listen: Vec<SocketAddr>,
     /// Peers whose `X-Forwarded-*` and `Forwarded` headers are believed and extended; all others' are replaced.
@@ -70,6 +73,10 @@ pub struct Drain {
 impl Default for ProxyConfig {
     fn default() -> Self {
         Self {
+            member: MemberId {
+                host: "local".into(),
+                instance: 0,
+            },
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
             trusted: Vec::new(),
             access_log: false,

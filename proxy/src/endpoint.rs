@@ -11,6 +11,18 @@ pub(crate) use pool::{Lease, Pool, SendError};
 use std::net::SocketAddr;
 
 use rouse_api::link::EndpointId;
+use tokio_util::sync::CancellationToken;
+
+/// How an endpoint is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dial {
+    /// By its own address.
+    Own,
+    /// By its Service's address, which may lead to another replica; connections that stand are used as they are.
+    Service(SocketAddr),
+    /// By connections that stand, and no new one.
+    Kept,
+}
 
 /// A replica's address with its pool.
 #[derive(Debug)]
@@ -18,6 +30,7 @@ pub(crate) struct Endpoint {
     pub(crate) id: EndpointId,
     pub(crate) address: SocketAddr,
     pub(crate) pool: Pool,
+    gone: CancellationToken,
 }
 
 impl Endpoint {
@@ -26,11 +39,18 @@ impl Endpoint {
             id,
             address,
             pool: Pool::default(),
+            gone: CancellationToken::new(),
         }
     }
 
     /// Closes what is idle; what is in use closes when its request has ended.
     pub(crate) fn close(&self) {
         self.pool.close();
+        self.gone.cancel();
+    }
+
+    /// Until it is closed.
+    pub(crate) async fn gone(&self) {
+        self.gone.cancelled().await;
     }
 }

@@ -1,5 +1,6 @@
 //! Everything that can go wrong with a request, told once, at the edge: problem+json (RFC 9457), or a gRPC status.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,15 +38,24 @@ pub(crate) enum ProxyError {
     #[error("the gateway has not yet been told its routes; try again in a moment")]
     NotReady,
     #[error(
-        "as many requests as allowed already wait for {0}; raise http.hold.maxRequests, or try again later"
+        "as many requests as allowed already wait for {workload}; raise http.hold.maxRequests, or try again later{}",
+        Start(progress)
     )]
-    HoldFull(String),
+    HoldFull {
+        workload: String,
+        progress: Option<Arc<Failure>>,
+    },
     #[error("as many requests as allowed already wait at this gateway; try again later")]
     AllHoldFull,
     #[error(
-        "no replica of {workload} took the request within {after:?}; see its status for what the start is waiting for, or raise http.hold.timeout"
+        "no replica of {workload} took the request within {after:?}; see its status for what the start is waiting for, or raise http.hold.timeout{}",
+        Start(progress)
     )]
-    HoldTimeout { workload: String, after: Duration },
+    HoldTimeout {
+        workload: String,
+        after: Duration,
+        progress: Option<Arc<Failure>>,
+    },
     #[error("{workload} can't start: {}: {}", failure.reason, failure.message)]
     Failed {
         workload: String,
@@ -67,12 +77,33 @@ pub(crate) enum ProxyError {
     ClientBody,
 }
 
+/// What the start of a workload waits for, at the end of a sentence.
+struct Start<'a>(&'a Option<Arc<Failure>>);
+
+impl fmt::Display for Start<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(progress) => write!(f, " ({}: {})", progress.reason, progress.message),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a start takes long, for programs.
+#[derive(Serialize)]
+struct Progress<'a> {
+    reason: &'a str,
+    message: &'a str,
+}
+
 #[derive(Serialize)]
 struct Problem<'a> {
     r#type: String,
     title: &'a str,
     status: u16,
     detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<Progress<'a>>,
 }
 
 impl ProxyError {
@@ -91,7 +122,7 @@ impl ProxyError {
                 "not-ready",
                 grpc::UNAVAILABLE,
             ),
-            Self::HoldFull(_) | Self::AllHoldFull => (
+            Self::HoldFull { .. } | Self::AllHoldFull => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "hold-full",
                 grpc::RESOURCE_EXHAUSTED,
@@ -131,6 +162,16 @@ impl ProxyError {
         self.facts().1
     }
 
+    fn progress(&self) -> Option<Progress<'_>> {
+        let (Self::HoldFull { progress, .. } | Self::HoldTimeout { progress, .. }) = self else {
+            return None;
+        };
+        progress.as_ref().map(|progress| Progress {
+            reason: &progress.reason,
+            message: &progress.message,
+        })
+    }
+
     /// The answer to the client.
     pub(crate) fn answer(&self, is_grpc: bool) -> Response<AnswerBody> {
         let (status, name, code) = self.facts();
@@ -143,6 +184,7 @@ impl ProxyError {
                 title: status.canonical_reason().unwrap_or("Error"),
                 status: status.as_u16(),
                 detail,
+                progress: self.progress(),
             };
             let mut response = Response::new(AnswerBody::own(Bytes::from(
                 serde_json::to_vec(&problem).unwrap_or_default(),
@@ -158,7 +200,7 @@ impl ProxyError {
         };
         let headers = response.headers_mut();
         match self {
-            Self::HoldFull(_) | Self::AllHoldFull | Self::NotReady => {
+            Self::HoldFull { .. } | Self::AllHoldFull | Self::NotReady => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Self::Failed { .. } | Self::Removed => {

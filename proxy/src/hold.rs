@@ -62,6 +62,7 @@ pub(crate) async fn hold(
             return Poll::Ready(Err(ProxyError::HoldTimeout {
                 workload: workload.id.to_string(),
                 after: workload.http.load().hold.timeout,
+                progress: workload.progress(),
             }));
         }
         Poll::Pending
@@ -71,10 +72,15 @@ pub(crate) async fn hold(
 
 /// The error that a refusal is told as.
 pub(crate) fn refused(refusal: Refusal, workload: &Workload) -> ProxyError {
-    let workload = workload.id.to_string();
     match refusal {
-        Refusal::Full => ProxyError::HoldFull(workload),
-        Refusal::Failed(failure) => ProxyError::Failed { workload, failure },
+        Refusal::Full => ProxyError::HoldFull {
+            workload: workload.id.to_string(),
+            progress: workload.progress(),
+        },
+        Refusal::Failed(failure) => ProxyError::Failed {
+            workload: workload.id.to_string(),
+            failure,
+        },
         Refusal::Removed => ProxyError::Removed,
     }
 }

@@ -1,11 +1,13 @@
 //! The proxy's end of the link: what the scaler says is taken in order; demand is reported; held requests are paced.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rouse_api::link::{EndpointState, Report, ToProxy, ToScaler, WorkloadState};
+use rouse_api::link::{EndpointState, Report, ToProxy, ToScaler, WorkloadReport, WorkloadState};
 use rouse_api::workload::WorkloadId;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::shared::Shared;
@@ -32,13 +34,22 @@ pub(crate) async fn listen(
     // Gone from the routes with requests in flight: no more than there are requests.
     let mut leaving: Vec<Arc<Workload>> = Vec::new();
     while let Some(message) = from_scaler.recv().await {
+        *shared.link.heard.lock() = Instant::now();
         let find = |id: &WorkloadId| {
             let table = shared.table.load();
             let known = table.as_ref().and_then(|table| table.workload(id)).cloned();
             known.or_else(|| leaving.iter().find(|workload| workload.id == *id).cloned())
         };
         match message {
-            ToProxy::Role { .. } | ToProxy::Synced | ToProxy::Unlinked | ToProxy::Linked => {}
+            // Whose word counts is settled before it comes here. One that says what it is says later when that was all.
+            ToProxy::Role { .. } => {
+                let first = shared.table.load().is_none();
+                shared.link.syncing.fetch_or(first, Ordering::Relaxed);
+            }
+            ToProxy::Synced => shared.link.syncing.store(false, Ordering::Relaxed),
+            ToProxy::Unlinked => shared.set_unlinked(true, &leaving),
+            ToProxy::Linked => shared.set_unlinked(false, &leaving),
+            ToProxy::ReportWhole => shared.link.report_whole.store(true, Ordering::Relaxed),
             ToProxy::Routes(routes) => shared.route(&routes, &mut leaving),
             ToProxy::State(state) => match find(&state.workload) {
                 Some(workload) => workload.apply(&state),
@@ -92,40 +103,62 @@ fn draining(state: WorkloadState) -> impl Iterator<Item = ToScaler> {
         })
 }
 
-/// Reports demand at each interval, and sweeps what is idle.
-pub(crate) async fn report(shared: Arc<Shared>, to_scaler: mpsc::Sender<ToScaler>) {
-    let mut ticks = tokio::time::interval(shared.config.report_interval);
+/// Reports demand at each interval, and looks after connections: of workloads with recent demand, which register through `news`.
+pub(crate) async fn report(
+    shared: Arc<Shared>,
+    to_scaler: mpsc::Sender<ToScaler>,
+    mut news: mpsc::UnboundedReceiver<Arc<Workload>>,
+) {
+    let interval = shared.config.report_interval;
+    let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last = Instant::now();
+    let mut active: Vec<Arc<Workload>> = Vec::new();
     for sequence in 0.. {
         ticks.tick().await;
+        let now = Instant::now();
+        let silence = now.saturating_duration_since(*shared.link.heard.lock());
+        shared.metrics.scaler_silence.set(silence.as_secs_f64());
         let table = shared.table.load_full();
         let Some(table) = table else { continue };
-        let now = Instant::now();
+        while let Ok(workload) = news.try_recv() {
+            active.push(workload);
+        }
+        let whole = shared.link.report_whole.swap(false, Ordering::Relaxed);
+        if whole {
+            let unseen = table.workloads.iter().filter(|one| one.begin_look());
+            active.extend(unseen.cloned());
+        }
         let report = Report {
-            whole: true,
+            whole,
             sequence,
             length: now - last,
-            workloads: table
-                .workloads
-                .iter()
-                .map(|workload| workload.report())
-                .collect(),
+            workloads: look(&shared, &mut active, whole),
         };
         last = now;
-        for workload in &table.workloads {
-            workload.sweep(shared.config.upstream.idle, now);
-            let (in_flight, held) = workload.load();
-            workload.metrics.in_flight.set(i64::from(in_flight));
-            workload
-                .metrics
-                .held
-                .set(i64::try_from(held).unwrap_or(i64::MAX));
-        }
-        if to_scaler.send(ToScaler::Report(report)).await.is_err() {
-            return;
+        let told = to_scaler.send_timeout(ToScaler::Report(report), interval.max(PACE));
+        match told.await {
+            Ok(()) => {}
+            // Lost: what it told of is told anew.
+            Err(SendTimeoutError::Timeout(_)) => {
+                shared.link.report_whole.store(true, Ordering::Relaxed);
+            }
+            Err(SendTimeoutError::Closed(_)) => return,
         }
     }
+}
+
+/// Looks at each and keeps those to be looked at again.
+fn look(shared: &Shared, active: &mut Vec<Arc<Workload>>, whole: bool) -> Vec<WorkloadReport> {
+    let idle = shared.config.upstream.idle;
+    let by_service = shared.link.unlinked.load(Ordering::Relaxed);
+    let mut entries = Vec::new();
+    active.retain(|workload| {
+        let (entry, again) = workload.look(whole, idle, by_service);
+        entries.extend(entry);
+        again
+    });
+    entries
 }
 
 /// Looks regularly at workloads with something held.

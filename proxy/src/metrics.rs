@@ -1,6 +1,7 @@
 //! What the proxy counts. Families are registered once; a workload's label sets are resolved once and go with it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -36,6 +37,11 @@ struct ByProblem {
     problem: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByOutcome {
+    outcome: &'static str,
+}
+
 type Histograms = Family<ByWorkload, Histogram, fn() -> Histogram>;
 
 /// All families of the proxy.
@@ -48,7 +54,17 @@ pub(crate) struct Metrics {
     in_flight: Family<ByWorkload, Gauge>,
     held: Family<ByWorkload, Gauge>,
     problems: Family<ByProblem, Counter>,
+    probes: Family<ByOutcome, Counter>,
     pub(crate) connections: Gauge,
+    pub(crate) unlinked: Gauge,
+    pub(crate) scaler_silence: Gauge<f64, AtomicU64>,
+}
+
+/// Tries of starting endpoints' readiness probes.
+#[derive(Debug)]
+pub(crate) struct ProbeMetrics {
+    pub(crate) passed: Counter,
+    pub(crate) failed: Counter,
 }
 
 /// One workload's, with its labels resolved.
@@ -75,7 +91,10 @@ impl Metrics {
             in_flight: Family::default(),
             held: Family::default(),
             problems: Family::default(),
+            probes: Family::default(),
             connections: Gauge::default(),
+            unlinked: Gauge::default(),
+            scaler_silence: Gauge::default(),
         };
         let registry = registry.sub_registry_with_prefix("rouse_proxy");
         registry.register(
@@ -120,7 +139,31 @@ impl Metrics {
             "Open connections of clients",
             metrics.connections.clone(),
         );
+        registry.register(
+            "probes",
+            "Tries of starting endpoints' readiness probes, by outcome",
+            metrics.probes.clone(),
+        );
+        registry.register(
+            "unlinked",
+            "1 while no scaler has been connected for so long that Services' addresses are dialled",
+            metrics.unlinked.clone(),
+        );
+        registry.register_with_unit(
+            "scaler_silence",
+            "Since a scaler last said something; grows while there is nothing to say, too",
+            Unit::Seconds,
+            metrics.scaler_silence.clone(),
+        );
         metrics
+    }
+
+    pub(crate) fn probes(&self) -> ProbeMetrics {
+        let outcome = |outcome| self.probes.get_or_create_owned(&ByOutcome { outcome });
+        ProbeMetrics {
+            passed: outcome("passed"),
+            failed: outcome("failed"),
+        }
     }
 
     pub(crate) fn workload(&self, id: &WorkloadId) -> WorkloadMetrics {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
+use rouse_api::link::ToScaler;
 use serde::Serialize;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,9 @@ use crate::workload::WorkloadStatus;
 
 /// For what is cut at the deadline to end.
 const CUT: Duration = Duration::from_secs(2);
+
+/// For the word that it leaves to find room in the queue.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// Why a proxy can't start.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +44,7 @@ pub struct Proxy {
     leaving: CancellationToken,
     closed: CancellationToken,
     background: Arc<Background>,
+    to_scaler: mpsc::Sender<ToScaler>,
 }
 
 #[derive(Debug)]
@@ -95,13 +100,15 @@ impl Proxy {
         let room = Arc::new(Semaphore::new(
             config.limits.connections.min(Semaphore::MAX_PERMITS),
         ));
-        // A workload is in it or with the pacer at most once: bounded by the workloads.
-        let (pacer, news) = mpsc::unbounded_channel();
+        // A workload is in it or with the receiver at most once: bounded by the workloads.
+        let (pacer, to_pace) = mpsc::unbounded_channel();
+        let (reporter, to_report) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::new(
             config,
             Metrics::register(registry),
             link.to_scaler.clone(),
             pacer,
+            reporter,
         ));
         let closed = CancellationToken::new();
         for listener in listeners {
@@ -119,8 +126,13 @@ impl Proxy {
                 link.to_scaler.clone(),
             ))
             .abort_handle(),
-            tokio::spawn(link::report(shared.clone(), link.to_scaler)).abort_handle(),
-            tokio::spawn(link::pace(news)).abort_handle(),
+            tokio::spawn(link::report(
+                shared.clone(),
+                link.to_scaler.clone(),
+                to_report,
+            ))
+            .abort_handle(),
+            tokio::spawn(link::pace(to_pace)).abort_handle(),
         ];
         Ok(Self {
             shared,
@@ -128,6 +140,7 @@ impl Proxy {
             leaving: CancellationToken::new(),
             closed,
             background: Arc::new(Background(background)),
+            to_scaler: link.to_scaler,
         })
     }
 
@@ -137,10 +150,10 @@ impl Proxy {
         &self.addresses
     }
 
-    /// Whether it should be sent requests: it knows its routes and is not leaving.
+    /// Whether it should be sent requests: it knows its routes and what a scaler told when it began, and is not leaving.
     #[must_use]
     pub fn ready(&self) -> bool {
-        !self.leaving.is_cancelled() && self.shared.table.load().is_some()
+        !self.leaving.is_cancelled() && self.shared.ready()
     }
 
     /// What it knows and does.
@@ -159,7 +172,7 @@ impl Proxy {
     }
 
     /// Stops: not ready, still accepting for the drain's delay, then finishing what is in flight, then cutting what is left at the
-    /// drain's timeout. Demand is reported to the end.
+    /// drain's timeout. Demand is reported to the end, and then that it leaves.
     pub async fn shutdown(&self) {
         let drain = self.shared.config.drain;
         self.leaving.cancel();
@@ -183,6 +196,11 @@ impl Proxy {
             .0
             .iter()
             .for_each(tokio::task::AbortHandle::abort);
+        self.shared.killed.cancel();
+        if self.shared.tasks.is_empty() {
+            // Unheard, its death is found out in another way.
+            let _ = self.to_scaler.send_timeout(ToScaler::Leaving, LEAVE).await;
+        }
     }
 
     /// Cuts everything at once.

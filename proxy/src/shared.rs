@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwapOption;
-use rouse_api::link::{Routes, ToScaler};
+use parking_lot::Mutex;
+use rouse_api::link::{RoutedWorkload, Routes, ToScaler};
 use rouse_api::workload::WorkloadId;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,7 +17,7 @@ use crate::access::AccessLog;
 use crate::config::ProxyConfig;
 use crate::metrics::Metrics;
 use crate::route::RouteTable;
-use crate::workload::Workload;
+use crate::workload::{Outside, Prober, Workload};
 
 /// The routes with the workloads that they lead to.
 #[derive(Debug)]
@@ -56,8 +58,20 @@ pub(crate) struct Shared {
     pub(crate) killed: CancellationToken,
     /// Connections and tunnels.
     pub(crate) tasks: TaskTracker,
-    to_scaler: mpsc::Sender<ToScaler>,
-    pacer: mpsc::UnboundedSender<Arc<Workload>>,
+    pub(crate) link: LinkState,
+    outside: Arc<Outside>,
+}
+
+/// What is known of the link, beside what it carries.
+#[derive(Debug)]
+pub(crate) struct LinkState {
+    /// A scaler began to tell everything and has not said that it was all.
+    pub(crate) syncing: AtomicBool,
+    pub(crate) unlinked: AtomicBool,
+    /// The next report shall be whole.
+    pub(crate) report_whole: AtomicBool,
+    /// When a scaler last said something.
+    pub(crate) heard: Mutex<Instant>,
 }
 
 impl Shared {
@@ -66,7 +80,16 @@ impl Shared {
         metrics: Metrics,
         to_scaler: mpsc::Sender<ToScaler>,
         pacer: mpsc::UnboundedSender<Arc<Workload>>,
+        reporter: mpsc::UnboundedSender<Arc<Workload>>,
     ) -> Self {
+        let killed = CancellationToken::new();
+        let outside = Outside {
+            member: config.member.clone(),
+            to_scaler,
+            pacer,
+            reporter,
+            prober: Arc::new(Prober::new(metrics.probes(), killed.clone())),
+        };
         Self {
             held_requests: Arc::new(Bound::new(config.limits.held_requests)),
             held_bytes: Arc::new(Bound::new(config.limits.held_bytes)),
@@ -75,11 +98,46 @@ impl Shared {
             table: ArcSwapOption::empty(),
             metrics,
             draining: CancellationToken::new(),
-            killed: CancellationToken::new(),
+            killed,
             tasks: TaskTracker::new(),
-            to_scaler,
-            pacer,
+            link: LinkState {
+                syncing: AtomicBool::new(false),
+                unlinked: AtomicBool::new(false),
+                report_whole: AtomicBool::new(true),
+                heard: Mutex::new(Instant::now()),
+            },
+            outside: Arc::new(outside),
         }
+    }
+
+    /// Whether requests can be told apart and workloads' replicas are known.
+    pub(crate) fn ready(&self) -> bool {
+        self.table.load().is_some() && !self.link.syncing.load(Ordering::Relaxed)
+    }
+
+    /// Whether the scalers have been out of reach for so long that pods' addresses may be stale.
+    pub(crate) fn set_unlinked(&self, unlinked: bool, leaving: &[Arc<Workload>]) {
+        self.link.unlinked.store(unlinked, Ordering::Relaxed);
+        self.metrics.unlinked.set(i64::from(unlinked));
+        let table = self.table.load_full();
+        let routed = table.iter().flat_map(|table| &table.workloads);
+        for workload in routed.chain(leaving) {
+            workload.set_unlinked(unlinked);
+        }
+    }
+
+    fn new_workload(&self, routed: &RoutedWorkload) -> Arc<Workload> {
+        let workload = Arc::new(Workload::new(
+            routed.id.clone(),
+            routed.http.clone(),
+            self.config.upstream.connections_per_endpoint,
+            self.metrics.workload(&routed.id),
+            self.outside.clone(),
+        ));
+        if self.link.unlinked.load(Ordering::Relaxed) {
+            workload.set_unlinked(true);
+        }
+        workload
     }
 
     /// Takes new routes: workloads that stay keep their state, also those that come back from `leaving`; new ones are made. Those
@@ -102,14 +160,7 @@ impl Shared {
                     known.configure(routed.http.clone(), connections);
                     known.clone()
                 }
-                None => Arc::new(Workload::new(
-                    routed.id.clone(),
-                    routed.http.clone(),
-                    connections,
-                    self.metrics.workload(&routed.id),
-                    self.to_scaler.clone(),
-                    self.pacer.clone(),
-                )),
+                None => self.new_workload(routed),
             })
             .collect();
         let by_id: HashMap<_, _> = workloads

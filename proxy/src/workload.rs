@@ -1,12 +1,16 @@
 //! A workload in the proxy: its requests in flight and held, its endpoints, and the guards that keep the counts true.
 
+mod aside;
 mod core;
 mod demand;
 mod handle;
 mod permit;
+mod probing;
 mod ramp;
+mod status;
 
 pub(crate) use self::core::{Stages, Ticket};
-pub(crate) use handle::{Admitted, Refusal, Workload};
-pub use handle::{EndpointStatus, WorkloadStatus};
+pub(crate) use handle::{Admitted, Outside, Refusal, Workload};
 pub(crate) use permit::{Permit, Wait};
+pub(crate) use probing::Prober;
+pub use status::{EndpointStatus, WorkloadStatus};

@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
 
+use super::Dial;
 use super::pool::{H1Connection, H2Sender};
 use crate::forward::RequestBody;
 
@@ -35,6 +36,8 @@ pub(crate) enum ConnectError {
     Gone,
     #[error("another connection to it has just failed")]
     Failed,
+    #[error("no connection is left, and none may be opened while no scaler is connected")]
+    NoneKept,
 }
 
 type H2Connection = http2::Connection<TokioIo<TcpStream>, RequestBody, TokioExecutor>;
@@ -56,12 +59,27 @@ impl PeerStreams {
 /// Opens connections with a deadline; each is driven by a task of its own that ends with the connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Connector {
+    pub(crate) dial: Dial,
     pub(crate) timeout: Duration,
     /// A second handle is kept on HTTP/1.1 connections, see [`super::Engaged`].
     pub(crate) second_handle: bool,
 }
 
 impl Connector {
+    /// The address of a new connection to an endpoint.
+    fn address(self, endpoint: SocketAddr) -> Result<SocketAddr, ConnectError> {
+        match self.dial {
+            Dial::Own => Ok(endpoint),
+            Dial::Service(service) => Ok(service),
+            Dial::Kept => Err(ConnectError::NoneKept),
+        }
+    }
+
+    /// Whether a new connection may lead to another replica.
+    pub(super) fn by_service(self) -> bool {
+        matches!(self.dial, Dial::Service(_))
+    }
+
     async fn tcp(self, address: SocketAddr) -> Result<TokioIo<TcpStream>, ConnectError> {
         let stream = tokio::time::timeout(self.timeout, TcpStream::connect(address))
             .await
@@ -70,7 +88,8 @@ impl Connector {
         Ok(TokioIo::new(stream))
     }
 
-    pub(super) async fn http1(self, address: SocketAddr) -> Result<H1Connection, ConnectError> {
+    pub(super) async fn http1(self, endpoint: SocketAddr) -> Result<H1Connection, ConnectError> {
+        let address = self.address(endpoint)?;
         let stream = self.tcp(address).await?;
         let socket = if self.second_handle {
             Some(Arc::new(stream.inner().as_fd().try_clone_to_owned()?))
@@ -83,14 +102,19 @@ impl Connector {
                 tracing::debug!(%address, %error, "upstream connection ended");
             }
         });
-        Ok(H1Connection { sender, socket })
+        Ok(H1Connection {
+            sender,
+            socket,
+            by_service: self.by_service(),
+        })
     }
 
     pub(super) async fn http2(
         self,
-        address: SocketAddr,
+        endpoint: SocketAddr,
         streams: u32,
     ) -> Result<(H2Sender, PeerStreams), ConnectError> {
+        let address = self.address(endpoint)?;
         let handshake = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)

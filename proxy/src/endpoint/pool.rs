@@ -14,7 +14,7 @@ use rouse_api::workload::Protocol;
 use tokio::time::Instant;
 
 use super::connect::PeerStreams;
-use super::{ConnectError, Connector, Endpoint};
+use super::{ConnectError, Connector, Dial, Endpoint};
 use crate::forward::RequestBody;
 
 pub(super) type H2Sender = http2::SendRequest<RequestBody>;
@@ -26,6 +26,8 @@ const SETTLE: Duration = Duration::from_secs(1);
 pub(super) struct H1Connection {
     pub(super) sender: http1::SendRequest<RequestBody>,
     pub(super) socket: Option<Arc<OwnedFd>>,
+    /// It was opened by the Service's address and may lead to another replica.
+    pub(super) by_service: bool,
 }
 
 #[derive(Default)]
@@ -50,6 +52,14 @@ struct SharedConnection {
     peer: PeerStreams,
     streams: Arc<AtomicU32>,
     used: Instant,
+    /// As of an HTTP/1.1 connection.
+    by_service: bool,
+}
+
+impl SharedConnection {
+    fn has_room(&self, most: u32) -> bool {
+        self.streams.load(Ordering::Relaxed) < most.min(self.peer.most())
+    }
 }
 
 /// A connection for one request.
@@ -104,8 +114,9 @@ impl Pool {
             endpoint: endpoint.clone(),
             reused,
         };
+        let by_service = connector.by_service();
         match protocol {
-            Protocol::Http1 | Protocol::Auto => match endpoint.pool.take()? {
+            Protocol::Http1 | Protocol::Auto => match endpoint.pool.take(by_service)? {
                 Some(kept) => Ok(lease(Connection::H1(kept), true)),
                 None => {
                     let new = connector.http1(endpoint.address).await?;
@@ -113,33 +124,56 @@ impl Pool {
                 }
             },
             Protocol::H2c => {
-                if let Some(connection) = endpoint.pool.share(streams)? {
+                // More on one connection than is wished is better than none.
+                let most = if connector.dial == Dial::Kept {
+                    u32::MAX
+                } else {
+                    streams
+                };
+                if let Some(connection) = endpoint.pool.share(most, by_service)? {
                     return Ok(lease(connection, true));
                 }
                 let failures = endpoint.pool.failures.load(Ordering::Relaxed);
                 let _one_at_a_time = endpoint.pool.opening.lock().await;
-                if let Some(connection) = endpoint.pool.share(streams)? {
+                if let Some(connection) = endpoint.pool.share(most, by_service)? {
                     return Ok(lease(connection, true));
                 }
                 if endpoint.pool.failures.load(Ordering::Relaxed) != failures {
                     return Err(ConnectError::Failed);
                 }
+                if connector.dial == Dial::Kept {
+                    return Err(ConnectError::NoneKept);
+                }
                 let opened = connector.http2(endpoint.address, streams).await;
                 let (sender, peer) = opened.inspect_err(|_| {
                     endpoint.pool.failures.fetch_add(1, Ordering::Relaxed);
                 })?;
-                Ok(lease(endpoint.pool.keep_shared(sender, peer), false))
+                Ok(lease(
+                    endpoint.pool.keep_shared(sender, peer, by_service),
+                    false,
+                ))
             }
         }
     }
 
-    fn take(&self) -> Result<Option<H1Connection>, ConnectError> {
+    /// Whether a connection to the replica itself stands that takes another request.
+    pub(crate) fn has_kept(&self) -> bool {
+        let state = self.state.lock();
+        let ready = |idle: &H1Connection| !idle.by_service && idle.sender.is_ready();
+        let free = |shared: &SharedConnection| {
+            !shared.by_service && !shared.sender.is_closed() && shared.has_room(u32::MAX)
+        };
+        !state.closed
+            && (state.idle.iter().any(|(idle, _)| ready(idle)) || state.shared.iter().any(free))
+    }
+
+    fn take(&self, by_service: bool) -> Result<Option<H1Connection>, ConnectError> {
         let mut state = self.state.lock();
         if state.closed {
             return Err(ConnectError::Gone);
         }
         while let Some((connection, _)) = state.idle.pop() {
-            if connection.sender.is_ready() {
+            if connection.sender.is_ready() && (by_service || !connection.by_service) {
                 return Ok(Some(connection));
             }
         }
@@ -153,14 +187,16 @@ impl Pool {
         }
     }
 
-    fn share(&self, most: u32) -> Result<Option<Connection>, ConnectError> {
+    fn share(&self, most: u32, by_service: bool) -> Result<Option<Connection>, ConnectError> {
         let mut state = self.state.lock();
         if state.closed {
             return Err(ConnectError::Gone);
         }
-        state.shared.retain(|shared| !shared.sender.is_closed());
+        state
+            .shared
+            .retain(|shared| !shared.sender.is_closed() && (by_service || !shared.by_service));
         for shared in &mut state.shared {
-            if shared.streams.load(Ordering::Relaxed) < most.min(shared.peer.most()) {
+            if shared.has_room(most) {
                 shared.streams.fetch_add(1, Ordering::Relaxed);
                 shared.used = Instant::now();
                 return Ok(Some(Connection::H2(
@@ -172,7 +208,7 @@ impl Pool {
         Ok(None)
     }
 
-    fn keep_shared(&self, sender: H2Sender, peer: PeerStreams) -> Connection {
+    fn keep_shared(&self, sender: H2Sender, peer: PeerStreams, by_service: bool) -> Connection {
         let streams = Arc::new(AtomicU32::new(1));
         let mut state = self.state.lock();
         if !state.closed {
@@ -181,6 +217,7 @@ impl Pool {
                 peer,
                 streams: streams.clone(),
                 used: Instant::now(),
+                by_service,
             });
         }
         Connection::H2(sender, StreamGuard(streams))
@@ -194,16 +231,18 @@ impl Pool {
         state.shared.clear();
     }
 
-    /// Closes what has been idle for too long.
-    pub(crate) fn sweep(&self, idle: Duration, now: Instant) {
+    /// Closes what has been idle for too long, and what leads to the Service while that is not wanted.
+    pub(crate) fn sweep(&self, idle: Duration, by_service: bool, now: Instant) {
         let young = |since: Instant| now.saturating_duration_since(since) < idle;
         let mut state = self.state.lock();
-        state
-            .idle
-            .retain(|(connection, since)| young(*since) && !connection.sender.is_closed());
-        state
-            .shared
-            .retain(|shared| shared.streams.load(Ordering::Relaxed) > 0 || young(shared.used));
+        state.idle.retain(|(connection, since)| {
+            let wanted = by_service || !connection.by_service;
+            wanted && young(*since) && !connection.sender.is_closed()
+        });
+        state.shared.retain(|shared| {
+            let wanted = by_service || !shared.by_service;
+            shared.streams.load(Ordering::Relaxed) > 0 || (wanted && young(shared.used))
+        });
     }
 }
 

@@ -26,9 +26,9 @@ fn table() -> Vec<Row> {
         (ProxyError::Connect, 501, "connect-not-supported", "12", None, true),
         (ProxyError::NoRoute, 404, "no-route", "12", None, false),
         (ProxyError::NotReady, 503, "not-ready", "14", Some("1"), false),
-        (ProxyError::HoldFull(name()), 503, "hold-full", "8", Some("1"), false),
+        (ProxyError::HoldFull { workload: name(), progress: None }, 503, "hold-full", "8", Some("1"), false),
         (ProxyError::AllHoldFull, 503, "hold-full", "8", Some("1"), false),
-        (ProxyError::HoldTimeout { workload: name(), after }, 504, "hold-timeout", "4", None, false),
+        (ProxyError::HoldTimeout { workload: name(), after, progress: None }, 504, "hold-timeout", "4", None, false),
         (ProxyError::Failed { workload: name(), failure }, 503, "workload-failed", "14", Some("5"), false),
         (ProxyError::Removed, 503, "workload-removed", "14", Some("5"), false),
         (ProxyError::UpstreamClosed(name()), 502, "upstream-closed", "13", None, false),
@@ -100,4 +100,34 @@ fn messages_are_percent_encoded() {
         percent_encode("100% gone\n\u{e9}~"),
         "100%25 gone%0A%C3%A9~"
     );
+}
+
+#[tokio::test]
+async fn what_the_start_waits_for_is_told() {
+    let progress = Some(Arc::new(Failure {
+        reason: "Unschedulable".to_owned(),
+        message: "pod hello-x: 0/1 nodes are available".to_owned(),
+    }));
+    let workload = name();
+    let after = Duration::from_secs(1);
+    for error in [
+        ProxyError::HoldTimeout {
+            workload: workload.clone(),
+            after,
+            progress: progress.clone(),
+        },
+        ProxyError::HoldFull { workload, progress },
+    ] {
+        let body = error.answer(false).into_body();
+        let body = body.collect().await.unwrap().to_bytes();
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["progress"]["reason"], "Unschedulable");
+        assert_eq!(
+            problem["progress"]["message"],
+            "pod hello-x: 0/1 nodes are available"
+        );
+        let detail = problem["detail"].as_str().unwrap();
+        let end = " (Unschedulable: pod hello-x: 0/1 nodes are available)";
+        assert!(detail.ends_with(end), "{detail}");
+    }
 }

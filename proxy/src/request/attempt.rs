@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::Exchange;
-use crate::endpoint::{Connector, Engaged, Lease, Pool, SendError};
+use crate::endpoint::{ConnectError, Connector, Engaged, Lease, Pool, SendError};
 use crate::error::ProxyError;
 use crate::forward::{AnswerBody, InFlight, RequestBody, answer_headers, tunnel, upgrade_protocol};
 use crate::metrics::{Finished, milliseconds};
@@ -33,6 +33,7 @@ impl Exchange<'_> {
     pub(super) async fn attempt(&mut self, permit: Permit, finished: Finished) -> Attempt {
         let mut finished = Box::new(finished);
         let connector = Connector {
+            dial: permit.dial(),
             timeout: self.http.timeouts.connect,
             second_handle: self.http.concurrency_limit.is_some(),
         };
@@ -43,7 +44,9 @@ impl Exchange<'_> {
             Ok(lease) => lease,
             Err(error) => {
                 tracing::debug!(%error, workload = %self.workload.id, endpoint = %permit.endpoint().address, "no connection");
-                permit.failed(true);
+                if !matches!(error, ConnectError::NoneKept) {
+                    permit.failed(true);
+                }
                 return Attempt::NotSent(
                     ProxyError::UpstreamRefused(self.workload.id.to_string()),
                     finished,

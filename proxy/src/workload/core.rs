@@ -3,27 +3,29 @@
 //! Everything is behind one short lock, so that "nothing is in flight" and "nothing more is sent" are one step (quiesce),
 //! and a permit is never counted twice.
 
+mod dispatch;
+mod endpoints;
+mod report;
+mod sleep;
+mod slot;
+#[cfg(test)]
+mod tests;
+mod wake;
+
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rouse_api::link::{
-    EndpointId, EndpointState, Epoch, Failure, Wake, WorkloadReport, WorkloadState,
-};
+use rouse_api::link::{EndpointId, Epoch, Failure, MemberId};
 use rouse_api::workload::{Http, WorkloadId};
 use slab::Slab;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use self::slot::Slot;
 use super::demand::Demand;
-use super::ramp::Ramp;
-use crate::endpoint::Endpoint;
-
-/// Between the first two Wakes; doubled up to [`WAKE_SLOWEST`].
-const WAKE_FIRST: Duration = Duration::from_millis(20);
-const WAKE_SLOWEST: Duration = Duration::from_secs(1);
-/// Requests in a row that an endpoint loses after its connection stood, before it is set aside.
-const FAILURES_TO_SET_ASIDE: u32 = 5;
+use crate::endpoint::{Dial, Endpoint};
 
 /// A place in the order of arrival.
 pub(crate) type Ticket = u64;
@@ -33,6 +35,7 @@ pub(crate) type Ticket = u64;
 pub(super) struct Grant {
     pub(super) slot: usize,
     pub(super) endpoint: Arc<Endpoint>,
+    pub(super) dial: Dial,
     pub(super) stages: Stages,
 }
 
@@ -64,18 +67,6 @@ pub(super) enum Admission {
 }
 
 #[derive(Debug)]
-struct Slot {
-    id: EndpointId,
-    endpoint: Arc<Endpoint>,
-    /// None: the endpoint has gone, the slot stays until its last request has ended.
-    state: Option<EndpointState>,
-    in_flight: u32,
-    ramp: Ramp,
-    aside: bool,
-    failures: u32,
-}
-
-#[derive(Debug)]
 struct Waiter {
     since: Instant,
     tell: oneshot::Sender<Verdict>,
@@ -84,6 +75,8 @@ struct Waiter {
 #[derive(Debug)]
 pub(super) struct Core {
     id: WorkloadId,
+    /// This proxy.
+    member: MemberId,
     limit: Option<u32>,
     max_held: usize,
     /// More than this can't be in flight on one endpoint: a connection each.
@@ -96,18 +89,38 @@ pub(super) struct Core {
     next_ticket: Ticket,
     quiesced: Option<Epoch>,
     failure: Option<Arc<Failure>>,
+    progress: Option<Arc<Failure>>,
+    /// This proxy is among those that probe what is starting.
+    prober: bool,
+    /// No scaler has been connected for long: pods' addresses may be stale.
+    unlinked: bool,
+    /// The Service's own address.
+    service: Option<SocketAddr>,
     removed: bool,
     stages: Stages,
     demand: Demand,
     woke: Option<(Instant, Duration)>,
     /// The pacer knows of this workload.
     paced: bool,
+    /// The reporter looks at this workload.
+    looked_at: bool,
+    /// It has had a request.
+    requested: bool,
+    /// Its last look found demand.
+    told_demand: bool,
 }
 
 impl Core {
-    pub(super) fn new(id: WorkloadId, http: &Http, connections: u32, now: Instant) -> Self {
+    pub(super) fn new(
+        id: WorkloadId,
+        member: MemberId,
+        http: &Http,
+        connections: u32,
+        now: Instant,
+    ) -> Self {
         let mut core = Self {
             id,
+            member,
             limit: None,
             max_held: 0,
             connections,
@@ -118,11 +131,18 @@ impl Core {
             next_ticket: 0,
             quiesced: None,
             failure: None,
+            progress: None,
+            prober: false,
+            unlinked: false,
+            service: None,
             removed: false,
             stages: Stages::default(),
             demand: Demand::new(now),
             woke: None,
             paced: false,
+            looked_at: false,
+            requested: false,
+            told_demand: false,
         };
         core.configure(http, connections, now);
         core
@@ -135,8 +155,14 @@ impl Core {
         self.connections = connections;
         if std::mem::replace(&mut self.removed, false) {
             // It has come back: what was said of it before it went is void.
-            (self.quiesced, self.failure) = (None, None);
+            (self.quiesced, self.failure, self.progress) = (None, None, None);
         }
+        self.dispatch(now);
+    }
+
+    /// Whether the scalers have been out of reach for long.
+    pub(super) fn set_unlinked(&mut self, unlinked: bool, now: Instant) {
+        self.unlinked = unlinked;
         self.dispatch(now);
     }
 
@@ -193,8 +219,7 @@ impl Core {
         self.in_flight = self.in_flight.saturating_sub(1);
         let held = self.slots.get_mut(slot)?;
         held.in_flight = held.in_flight.saturating_sub(1);
-        let drained = (held.in_flight == 0 && held.state == Some(EndpointState::Draining))
-            .then(|| held.id.clone());
+        let drained = held.drained().then(|| held.id.clone());
         if held.in_flight == 0 && held.state.is_none() {
             self.slots.remove(slot);
         }
@@ -215,170 +240,6 @@ impl Core {
         }
     }
 
-    /// A request failed on the endpoint: no connection (`connect`), or no answer on one that stood. Says whether the endpoint
-    /// has just been set aside, which the caller must follow by probing it.
-    pub(super) fn fail(&mut self, slot: usize, connect: bool) -> bool {
-        let Some(slot) = self.slots.get_mut(slot) else {
-            return false;
-        };
-        slot.failures += 1;
-        if slot.aside
-            || slot.state != Some(EndpointState::Ready)
-            || !(connect || slot.failures >= FAILURES_TO_SET_ASIDE)
-        {
-            return false;
-        }
-        slot.aside = true;
-        self.refresh();
-        true
-    }
-
-    /// An endpoint that was set aside answers again.
-    pub(super) fn back(&mut self, id: &EndpointId, now: Instant) {
-        for (_, slot) in &mut self.slots {
-            if slot.id == *id {
-                slot.aside = false;
-                slot.failures = 0;
-            }
-        }
-        self.refresh();
-        self.dispatch(now);
-    }
-
-    /// Whether the endpoint is still one of this workload's.
-    pub(super) fn knows(&self, id: &EndpointId) -> bool {
-        self.slots
-            .iter()
-            .any(|(_, slot)| slot.id == *id && slot.state.is_some())
-    }
-
-    /// Takes the replicas as the scaler tells them. Returns draining endpoints with nothing in flight.
-    pub(super) fn apply(&mut self, state: &WorkloadState, now: Instant) -> Vec<EndpointId> {
-        let keys: Vec<usize> = self.slots.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            let slot = &mut self.slots[key];
-            let same = |told: &rouse_api::link::Endpoint| {
-                told.id == slot.id && told.address == slot.endpoint.address
-            };
-            if !state.endpoints.iter().any(same) {
-                slot.state = None;
-                slot.endpoint.close();
-                if slot.in_flight == 0 {
-                    self.slots.remove(key);
-                }
-            }
-        }
-        for told in &state.endpoints {
-            let known = self
-                .slots
-                .iter()
-                .find(|(_, slot)| slot.id == told.id && slot.state.is_some());
-            match known.map(|(key, _)| key) {
-                Some(key) => self.change(key, told.state, now),
-                None => {
-                    let key = self.slots.insert(Slot {
-                        id: told.id.clone(),
-                        endpoint: Arc::new(Endpoint::new(told.id.clone(), told.address)),
-                        state: Some(EndpointState::Starting),
-                        in_flight: 0,
-                        ramp: Ramp::open(now),
-                        aside: false,
-                        failures: 0,
-                    });
-                    self.change(key, told.state, now);
-                }
-            }
-        }
-        self.mark_stages(now);
-        self.refresh();
-        self.failure = state.failure.clone().map(Arc::new);
-        if let (Some(failure), true) = (&self.failure, self.eligible.is_empty()) {
-            let failure = failure.clone();
-            self.advance(now);
-            for (_, waiter) in std::mem::take(&mut self.waiting) {
-                // A waiter that has just left hears nothing; it counted itself out.
-                let _ = waiter.tell.send(Verdict::Failed(failure.clone()));
-            }
-        }
-        self.dispatch(now);
-        self.drained()
-    }
-
-    fn change(&mut self, key: usize, state: EndpointState, now: Instant) {
-        let slot = &mut self.slots[key];
-        if slot.state == Some(EndpointState::Starting) && state == EndpointState::Ready {
-            slot.ramp = if self.limit.is_some() {
-                Ramp::open(now)
-            } else {
-                Ramp::starting(now)
-            };
-            slot.aside = false;
-            slot.failures = 0;
-        }
-        slot.state = Some(state);
-    }
-
-    fn mark_stages(&mut self, now: Instant) {
-        let any = |wanted: EndpointState| {
-            self.slots
-                .iter()
-                .any(|(_, slot)| slot.state == Some(wanted))
-        };
-        let ready = any(EndpointState::Ready);
-        if ready || any(EndpointState::Starting) {
-            self.stages.starting.get_or_insert(now);
-        } else {
-            self.stages.starting = None;
-        }
-        if ready {
-            self.stages.ready.get_or_insert(now);
-        } else {
-            self.stages.ready = None;
-        }
-    }
-
-    /// Draining endpoints with nothing in flight.
-    pub(super) fn drained(&self) -> Vec<EndpointId> {
-        let idle = |slot: &Slot| slot.state == Some(EndpointState::Draining) && slot.in_flight == 0;
-        self.slots
-            .iter()
-            .filter(|(_, slot)| idle(slot))
-            .map(|(_, slot)| slot.id.clone())
-            .collect()
-    }
-
-    /// Stops sending, if nothing is in flight or held and nothing was for `idle_for`. One step: no request slips in between.
-    pub(super) fn quiesce(&mut self, epoch: Epoch, idle_for: Duration, now: Instant) -> bool {
-        self.advance(now);
-        let quiet =
-            self.in_flight == 0 && self.waiting.is_empty() && self.demand.idle_for(now) >= idle_for;
-        if quiet {
-            self.quiesced = Some(epoch);
-        }
-        quiet
-    }
-
-    /// The attempt to sleep is off.
-    pub(super) fn resume(&mut self, epoch: Epoch, now: Instant) {
-        if self.quiesced.is_some_and(|current| current <= epoch) {
-            self.quiesced = None;
-            self.dispatch(now);
-        }
-    }
-
-    /// The workload sleeps: its endpoints are no more, later ones are new.
-    pub(super) fn asleep(&mut self, epoch: Epoch) {
-        if self.quiesced.is_some_and(|current| current <= epoch) {
-            self.quiesced = None;
-            for key in self.slots.iter().map(|(key, _)| key).collect::<Vec<_>>() {
-                self.slots[key].endpoint.close();
-                self.slots.remove(key);
-            }
-            self.stages = Stages::default();
-            self.refresh();
-        }
-    }
-
     /// The workload is no more: those who wait are told so, to be matched once more.
     pub(super) fn remove(&mut self, now: Instant) {
         self.advance(now);
@@ -389,63 +250,6 @@ impl Core {
         }
     }
 
-    /// Something is held. True: the pacer has yet to be told.
-    pub(super) fn begin_pace(&mut self) -> bool {
-        !std::mem::replace(&mut self.paced, true)
-    }
-
-    /// Time has passed while something is held. Returns the Wake that is due, and whether to look again.
-    pub(super) fn pace(&mut self, now: Instant) -> (Option<Wake>, bool) {
-        for key in &self.eligible {
-            self.slots[*key].ramp.tick(now);
-        }
-        self.dispatch(now);
-        self.paced = !self.waiting.is_empty();
-        (self.wake_due(now), self.paced)
-    }
-
-    /// The Wake to send now, if one is wanted and the last is long enough ago.
-    pub(super) fn wake_due(&mut self, now: Instant) -> Option<Wake> {
-        let (_, oldest) = self.waiting.first_key_value()?;
-        let since = oldest.since;
-        if self.quiesced.is_none()
-            && self
-                .slots
-                .iter()
-                .any(|(_, slot)| slot.state == Some(EndpointState::Ready))
-        {
-            self.woke = None;
-            return None;
-        }
-        self.wake_paced(now).then(|| Wake {
-            workload: self.id.clone(),
-            held: u32::try_from(self.waiting.len()).unwrap_or(u32::MAX),
-            oldest: now.saturating_duration_since(since),
-        })
-    }
-
-    /// The Wake of a request that was refused because the workload can't start: it may be tried again.
-    pub(super) fn wake_refused(&mut self, now: Instant) -> Option<Wake> {
-        self.wake_paced(now).then(|| Wake {
-            workload: self.id.clone(),
-            held: 1,
-            oldest: Duration::ZERO,
-        })
-    }
-
-    fn wake_paced(&mut self, now: Instant) -> bool {
-        let next = match self.woke {
-            Some((last, pause)) if now.saturating_duration_since(last) < pause => return false,
-            // A long silence begins anew: this is another wake.
-            Some((last, pause)) if now.saturating_duration_since(last) < pause * 4 => {
-                (pause * 2).min(WAKE_SLOWEST)
-            }
-            _ => WAKE_FIRST,
-        };
-        self.woke = Some((now, next));
-        true
-    }
-
     pub(super) fn held(&self) -> usize {
         self.waiting.len()
     }
@@ -453,115 +257,4 @@ impl Core {
     pub(super) fn in_flight(&self) -> u32 {
         self.in_flight
     }
-
-    pub(super) fn is_quiesced(&self) -> bool {
-        self.quiesced.is_some()
-    }
-
-    /// Every endpoint with its state, in flight, and whether it is set aside.
-    pub(super) fn endpoints(&self) -> impl Iterator<Item = (&Endpoint, EndpointState, u32, bool)> {
-        let known = |slot: &Slot| slot.state;
-        self.slots.iter().filter_map(move |(_, slot)| {
-            Some((&*slot.endpoint, known(slot)?, slot.in_flight, slot.aside))
-        })
-    }
-
-    /// Demand since the last report.
-    pub(super) fn report(&mut self, now: Instant) -> WorkloadReport {
-        self.advance(now);
-        let interval = self.demand.take();
-        WorkloadReport {
-            workload: self.id.clone(),
-            in_flight_seconds: interval.in_flight_seconds,
-            held_seconds: interval.held_seconds,
-            requests: interval.arrived,
-            in_flight: self.in_flight,
-            held: u32::try_from(self.waiting.len()).unwrap_or(u32::MAX),
-            idle_for: self.demand.idle_for(now),
-        }
-    }
-
-    fn refresh(&mut self) {
-        self.eligible.clear();
-        let takes = |slot: &Slot| slot.state == Some(EndpointState::Ready) && !slot.aside;
-        self.eligible.extend(
-            self.slots
-                .iter()
-                .filter(|(_, slot)| takes(slot))
-                .map(|(key, _)| key),
-        );
-    }
-
-    fn room(&self, key: usize) -> bool {
-        let slot = &self.slots[key];
-        slot.in_flight
-            < slot
-                .ramp
-                .allowance()
-                .min(self.limit.unwrap_or(u32::MAX))
-                .min(self.connections)
-    }
-
-    /// The less loaded of two random endpoints; when both are full, the least loaded that is not.
-    fn pick(&self, avoid: Option<&EndpointId>) -> Option<usize> {
-        if self.quiesced.is_some() {
-            return None;
-        }
-        let count = self.eligible.len();
-        let usable = |key: usize| self.room(key) && avoid != Some(&self.slots[key].id);
-        if count == 0 {
-            return None;
-        }
-        if count == 1 {
-            return self.eligible.first().copied().filter(|key| self.room(*key));
-        }
-        let first = fastrand::usize(..count);
-        let second = (first + fastrand::usize(1..count)) % count;
-        let load = |key: &usize| self.slots[*key].in_flight;
-        [self.eligible[first], self.eligible[second]]
-            .into_iter()
-            .filter(|key| usable(*key))
-            .min_by_key(load)
-            .or_else(|| {
-                self.eligible
-                    .iter()
-                    .copied()
-                    .filter(|key| usable(*key))
-                    .min_by_key(load)
-            })
-            .or_else(|| self.eligible.iter().copied().find(|key| self.room(*key)))
-    }
-
-    fn grant(&mut self, slot: usize) -> Grant {
-        self.in_flight += 1;
-        let held = &mut self.slots[slot];
-        held.in_flight += 1;
-        Grant {
-            slot,
-            endpoint: held.endpoint.clone(),
-            stages: self.stages,
-        }
-    }
-
-    /// Sends the oldest on while there is room.
-    fn dispatch(&mut self, now: Instant) {
-        if self.waiting.is_empty() {
-            return;
-        }
-        self.advance(now);
-        while !self.waiting.is_empty()
-            && let Some(slot) = self.pick(None)
-            && let Some((_, waiter)) = self.waiting.pop_first()
-        {
-            let grant = self.grant(slot);
-            if waiter.tell.send(Verdict::Go(grant)).is_err() {
-                // The client left in this moment.
-                self.in_flight -= 1;
-                self.slots[slot].in_flight -= 1;
-            }
-        }
-    }
 }
-
-#[cfg(test)]
-mod tests;

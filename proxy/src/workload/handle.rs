@@ -1,27 +1,26 @@
-use std::net::SocketAddr;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use rouse_api::link::{
-    EndpointId, EndpointState, Epoch, Failure, ToScaler, WorkloadReport, WorkloadState,
+    EndpointId, Epoch, Failure, MemberId, ToScaler, WorkloadReport, WorkloadState,
 };
-use rouse_api::workload::{Http, ProbeAction, WorkloadId};
-use serde::Serialize;
+use rouse_api::workload::{Http, Probe, WorkloadId};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::aside::probe_until_back;
 use super::core::{Admission, Core, Ticket};
 use super::permit::{Permit, Wait};
-use crate::endpoint::Endpoint;
+use super::probing::{Prober, probe_until_ready};
+use crate::endpoint::{Dial, Endpoint};
 use crate::metrics::WorkloadMetrics;
 use crate::retry::RetryBudget;
 use crate::shared::Bound;
 
-/// Between two probes of an endpoint that was set aside: first, and at most.
-const ASIDE_FIRST: Duration = Duration::from_millis(10);
-const ASIDE_SLOWEST: Duration = Duration::from_secs(5);
+/// A connection may come back to the pool this long after its request has ended.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// Why a request gets no endpoint.
 #[derive(Debug, Clone)]
@@ -51,39 +50,20 @@ pub(crate) struct Workload {
     /// Body bytes of held requests.
     pub(crate) held_bytes: Arc<Bound>,
     core: Mutex<Core>,
-    to_scaler: mpsc::Sender<ToScaler>,
-    /// Where the pacer learns of workloads with something held.
-    pacer: mpsc::UnboundedSender<Arc<Workload>>,
+    outside: Arc<Outside>,
 }
 
-/// A workload in `/status`.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct WorkloadStatus {
-    /// `namespace/name`.
-    pub workload: WorkloadId,
-    /// Requests sent to an endpoint and not ended.
-    pub in_flight: u32,
-    /// Requests that wait.
-    pub held: usize,
-    /// Whether the proxy holds back because the workload is about to sleep.
-    pub quiesced: bool,
-    /// The replicas it knows.
-    pub endpoints: Vec<EndpointStatus>,
-}
-
-/// An endpoint in `/status`.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EndpointStatus {
-    /// The replica's name.
-    pub id: String,
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// `starting`, `ready` or `draining`; `aside` while it fails.
-    pub state: &'static str,
-    /// Requests in flight there.
-    pub in_flight: u32,
+/// What all workloads speak to.
+#[derive(Debug)]
+pub(crate) struct Outside {
+    /// This proxy.
+    pub(crate) member: MemberId,
+    pub(crate) to_scaler: mpsc::Sender<ToScaler>,
+    /// Where the pacer learns of workloads with something held. A workload is in it or with the pacer at most once.
+    pub(crate) pacer: mpsc::UnboundedSender<Arc<Workload>>,
+    /// Where the reporter learns of workloads with something to report. Bounded as the pacer's.
+    pub(crate) reporter: mpsc::UnboundedSender<Arc<Workload>>,
+    pub(crate) prober: Arc<Prober>,
 }
 
 impl Workload {
@@ -92,20 +72,23 @@ impl Workload {
         http: Arc<Http>,
         connections: u32,
         metrics: WorkloadMetrics,
-        to_scaler: mpsc::Sender<ToScaler>,
-        pacer: mpsc::UnboundedSender<Arc<Workload>>,
+        outside: Arc<Outside>,
     ) -> Self {
         let now = Instant::now();
+        let member = outside.member.clone();
         Self {
-            core: Mutex::new(Core::new(id.clone(), &http, connections, now)),
+            core: Mutex::new(Core::new(id.clone(), member, &http, connections, now)),
             id,
             held_bytes: Arc::new(Bound::new(bytes(&http))),
             http: ArcSwap::new(http),
             metrics,
             retries: RetryBudget::new(now),
-            to_scaler,
-            pacer,
+            outside,
         }
+    }
+
+    pub(super) fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock()
     }
 
     pub(crate) fn configure(&self, http: Arc<Http>, connections: u32) {
@@ -117,8 +100,21 @@ impl Workload {
     }
 
     /// Once per request.
-    pub(crate) fn arrive(&self) -> Ticket {
-        self.core.lock().arrive(Instant::now())
+    pub(crate) fn arrive(self: &Arc<Self>) -> Ticket {
+        let mut core = self.core.lock();
+        let ticket = core.arrive(Instant::now());
+        let first = core.begin_look();
+        drop(core);
+        self.register(first);
+        ticket
+    }
+
+    /// With the reporter, unless it has it.
+    fn register(self: &Arc<Self>, first: bool) {
+        if first {
+            // The receiver lives as long as the proxy; after it there is nobody to report to.
+            let _ = self.outside.reporter.send(self.clone());
+        }
     }
 
     /// A permit at once, or a place in the line.
@@ -141,7 +137,7 @@ impl Workload {
                 self.send(wake.map(ToScaler::Wake));
                 if first {
                     // The receiver lives as long as the proxy; after it there is nobody to pace for.
-                    let _ = self.pacer.send(self.clone());
+                    let _ = self.outside.pacer.send(self.clone());
                 }
                 Ok(Admitted::Held(Wait::new(self.clone(), ticket, verdict)))
             }
@@ -159,7 +155,16 @@ impl Workload {
     /// To the scaler, if there is room: every message is repeated as long as its cause lasts.
     fn send(&self, message: Option<ToScaler>) {
         if let Some(message) = message {
-            let _ = self.to_scaler.try_send(message);
+            let _ = self.outside.to_scaler.try_send(message);
+        }
+    }
+
+    fn proven(&self, endpoints: impl IntoIterator<Item = EndpointId>) {
+        for endpoint in endpoints {
+            self.send(Some(ToScaler::Proven {
+                workload: self.id.clone(),
+                endpoint,
+            }));
         }
     }
 
@@ -185,21 +190,73 @@ impl Workload {
         self.core.lock().head(slot, Instant::now());
     }
 
-    pub(super) fn failed(self: &Arc<Self>, slot: usize, endpoint: &Arc<Endpoint>, connect: bool) {
+    pub(super) fn failed(
+        self: &Arc<Self>,
+        slot: usize,
+        endpoint: &Arc<Endpoint>,
+        dial: Dial,
+        connect: bool,
+    ) {
         if self.core.lock().fail(slot, connect) {
-            tracing::warn!(workload = %self.id, endpoint = %endpoint.address, "endpoint set aside");
-            tokio::spawn(probe_until_back(
-                Arc::downgrade(self),
-                endpoint.id.clone(),
-                endpoint.address,
-            ));
+            let address = match dial {
+                Dial::Service(service) => service,
+                Dial::Own | Dial::Kept => endpoint.address,
+            };
+            tracing::warn!(workload = %self.id, endpoint = %address, "endpoint set aside");
+            let back = probe_until_back(Arc::downgrade(self), endpoint.id.clone(), address);
+            tokio::spawn(back);
         }
     }
 
     /// Takes the replicas as the scaler tells them.
-    pub(crate) fn apply(&self, state: &WorkloadState) {
-        let drained = self.core.lock().apply(state, Instant::now());
+    pub(crate) fn apply(self: &Arc<Self>, state: &WorkloadState) {
+        let mut core = self.core.lock();
+        let drained = core.apply(state, Instant::now());
+        let first = core.repeats() && core.begin_look();
+        let begin = core.begin_probing();
+        drop(core);
+        self.register(first);
         self.drained(drained);
+        self.begin_probing(begin);
+    }
+
+    fn begin_probing(self: &Arc<Self>, endpoints: Vec<Arc<Endpoint>>) {
+        for endpoint in endpoints {
+            let prober = self.outside.prober.clone();
+            tokio::spawn(probe_until_ready(Arc::downgrade(self), endpoint, prober));
+        }
+    }
+
+    /// What a starting endpoint's task is to try; None: it ends.
+    pub(super) fn probe(&self, endpoint: &Arc<Endpoint>) -> Option<Arc<Probe>> {
+        self.core.lock().probe(endpoint)
+    }
+
+    /// A starting endpoint has passed its probe: those who wait leave at once.
+    pub(super) fn prove(self: &Arc<Self>, endpoint: &Arc<Endpoint>) {
+        let mut core = self.core.lock();
+        let proven = core.prove(endpoint, Instant::now());
+        let first = proven && core.begin_look();
+        drop(core);
+        if proven {
+            tracing::debug!(workload = %self.id, endpoint = %endpoint.address, "found ready");
+            self.proven([endpoint.id.clone()]);
+        }
+        self.register(first);
+    }
+
+    /// Whether the scalers have been out of reach for long.
+    pub(crate) fn set_unlinked(self: &Arc<Self>, unlinked: bool) {
+        let mut core = self.core.lock();
+        core.set_unlinked(unlinked, Instant::now());
+        let begin = core.begin_probing();
+        drop(core);
+        self.begin_probing(begin);
+    }
+
+    /// Why the start takes long, as far as it is known.
+    pub(crate) fn progress(&self) -> Option<Arc<Failure>> {
+        self.core.lock().progress()
     }
 
     pub(crate) fn quiesce(&self, epoch: Epoch, idle_for: Duration) -> ToScaler {
@@ -230,87 +287,43 @@ impl Workload {
         held
     }
 
-    /// Demand since the last report; drained endpoints are told again.
-    pub(crate) fn report(&self) -> WorkloadReport {
-        let (report, drained) = {
-            let mut core = self.core.lock();
-            (core.report(Instant::now()), core.drained())
-        };
-        self.drained(drained);
-        report
+    /// True: the reporter has yet to look at it, and shall.
+    pub(crate) fn begin_look(&self) -> bool {
+        self.core.lock().begin_look()
     }
 
-    /// Closes connections that have been idle for too long.
-    pub(crate) fn sweep(&self, idle: Duration, now: Instant) {
-        for (endpoint, ..) in self.core.lock().endpoints() {
-            endpoint.pool.sweep(idle, now);
+    /// The regular look: what there is to report, whether to look again. What is repeated is told again, connections that have been
+    /// idle for `idle` are closed, and those by the Service's address (`by_service`) when they are not wanted.
+    pub(crate) fn look(
+        &self,
+        whole: bool,
+        idle: Duration,
+        by_service: bool,
+    ) -> (Option<WorkloadReport>, bool) {
+        let now = Instant::now();
+        let mut core = self.core.lock();
+        let look = core.look(whole, idle + LINGER, now);
+        for (endpoint, ..) in core.endpoints() {
+            endpoint.pool.sweep(idle, by_service, now);
         }
+        let (drained, proven) = (core.drained(), core.proven());
+        let (in_flight, held) = (core.in_flight(), core.held());
+        drop(core);
+        self.metrics.in_flight.set(i64::from(in_flight));
+        let held = i64::try_from(held).unwrap_or(i64::MAX);
+        self.metrics.held.set(held);
+        self.drained(drained);
+        self.proven(proven);
+        (look.entry, look.again)
     }
 
-    /// In flight and held, for the gauges.
+    /// In flight and held.
     pub(crate) fn load(&self) -> (u32, usize) {
         let core = self.core.lock();
         (core.in_flight(), core.held())
-    }
-
-    pub(crate) fn status(&self) -> WorkloadStatus {
-        let core = self.core.lock();
-        let state = |state, aside| match state {
-            _ if aside => "aside",
-            EndpointState::Starting => "starting",
-            EndpointState::Ready => "ready",
-            EndpointState::Draining => "draining",
-        };
-        WorkloadStatus {
-            workload: self.id.clone(),
-            in_flight: core.in_flight(),
-            held: core.held(),
-            quiesced: core.is_quiesced(),
-            endpoints: core
-                .endpoints()
-                .map(|(endpoint, told, in_flight, aside)| EndpointStatus {
-                    id: endpoint.id.0.to_string(),
-                    address: endpoint.address,
-                    state: state(told, aside),
-                    in_flight,
-                })
-                .collect(),
-        }
     }
 }
 
 fn bytes(http: &Http) -> usize {
     usize::try_from(http.hold.max_bytes).unwrap_or(usize::MAX)
-}
-
-/// Tries an endpoint that was set aside until its port accepts again, or it has gone.
-async fn probe_until_back(workload: Weak<Workload>, id: EndpointId, address: SocketAddr) {
-    let mut pause = ASIDE_FIRST;
-    let action = ProbeAction::TcpSocket { port: None };
-    loop {
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(ASIDE_SLOWEST);
-        let Some(timeout) = workload
-            .upgrade()
-            .filter(|workload| workload.core.lock().knows(&id))
-            .map(|w| w.http.load().timeouts.connect)
-        else {
-            return;
-        };
-        let answer = rouse_probe::attempt(
-            &action,
-            address,
-            &std::collections::BTreeMap::new(),
-            None,
-            timeout,
-        )
-        .await;
-        if answer.is_ok()
-            && let Some(workload) = workload.upgrade()
-        {
-            tracing::info!(workload = %workload.id, endpoint = %address, "endpoint answers again");
-            workload.core.lock().back(&id, Instant::now());
-            return;
-        }
-    }
 }

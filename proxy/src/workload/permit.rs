@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::core::{Grant, Stages, Ticket, Verdict};
 use super::handle::{Refusal, Workload};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Dial, Endpoint};
 
 /// One request in flight on one endpoint. Dropped: it has ended.
 #[derive(Debug)]
@@ -18,6 +18,7 @@ pub(crate) struct Permit {
     workload: Arc<Workload>,
     slot: usize,
     endpoint: Arc<Endpoint>,
+    dial: Dial,
     stages: Stages,
 }
 
@@ -27,12 +28,18 @@ impl Permit {
             workload,
             slot: grant.slot,
             endpoint: grant.endpoint,
+            dial: grant.dial,
             stages: grant.stages,
         }
     }
 
     pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
+    }
+
+    /// How the endpoint is reached.
+    pub(crate) fn dial(&self) -> Dial {
+        self.dial
     }
 
     /// When the replicas of this wake were first seen.
@@ -47,7 +54,8 @@ impl Permit {
 
     /// The endpoint did not take (`connect`) or did not answer the request.
     pub(crate) fn failed(&self, connect: bool) {
-        self.workload.failed(self.slot, &self.endpoint, connect);
+        self.workload
+            .failed(self.slot, &self.endpoint, self.dial, connect);
     }
 }
 

@@ -26,9 +26,17 @@ fn http(limit: Option<u32>, max_held: u32) -> Http {
     }
 }
 
+fn member() -> MemberId {
+    MemberId {
+        host: "here".into(),
+        instance: 1,
+    }
+}
+
 fn core(limit: Option<u32>, max_held: u32, now: Instant) -> Core {
     Core::new(
         WorkloadId::new("default", "w"),
+        member(),
         &http(limit, max_held),
         1024,
         now,
@@ -313,7 +321,7 @@ fn demand_is_weighted_by_time() {
     core.apply(&state(&[("a", Ready)]), at(250));
     let slot = goes(request(&mut core, at(400)).1);
     core.release(slot, at(900));
-    let report = core.report(at(1000));
+    let report = core.look(false, Duration::ZERO, at(1000)).entry.unwrap();
     assert!((report.held_seconds - 0.25).abs() < 1e-9, "{report:?}");
     assert!((report.in_flight_seconds - 0.5).abs() < 1e-9, "{report:?}");
     assert_eq!(
