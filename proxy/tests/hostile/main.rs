@@ -17,5 +17,8 @@ mod headers;
 mod http2_client;
 mod http2_upstream;
 mod link;
+mod probing;
+mod report;
 mod slow;
+mod unlinked;
 mod upstream;

@@ -19,7 +19,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use rouse_api::link::{
-    Endpoint, EndpointId, EndpointState, RoutedWorkload, Routes, ToProxy, ToScaler, WorkloadState,
+    Endpoint, EndpointId, EndpointState, Report, RoutedWorkload, Routes, ToProxy, ToScaler,
+    WorkloadState,
 };
 use rouse_api::workload::{Hold, HostPattern, Http, Protocol, Route, Timeouts, WorkloadId};
 use rouse_proxy::{LinkEnds, Proxy, ProxyConfig, WorkloadStatus};
@@ -39,6 +40,7 @@ pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     to_proxy: Option<mpsc::Sender<ToProxy>>,
     heard: Arc<Mutex<Vec<ToScaler>>>,
+    reports: Arc<Mutex<Vec<Report>>>,
     listener: AbortHandle,
     version: AtomicU64,
 }
@@ -92,11 +94,13 @@ impl Gateway {
             .await
             .unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
-        let log = heard.clone();
+        let reports = Arc::new(Mutex::new(Vec::new()));
+        let (log, told) = (heard.clone(), reports.clone());
         let listener = tokio::spawn(async move {
             while let Some(message) = said.recv().await {
-                if !matches!(message, ToScaler::Report(_)) {
-                    log.lock().push(message);
+                match message {
+                    ToScaler::Report(report) => told.lock().push(report),
+                    message => log.lock().push(message),
                 }
             }
         });
@@ -105,6 +109,7 @@ impl Gateway {
             proxy,
             to_proxy: Some(to_proxy),
             heard,
+            reports,
             listener: listener.abort_handle(),
             version: AtomicU64::new(0),
         }
@@ -232,6 +237,18 @@ impl Gateway {
     /// How many of what the proxy has said since the last `forget` are such.
     pub(crate) fn said(&self, is: impl Fn(&ToScaler) -> bool) -> usize {
         self.heard.lock().iter().filter(|one| is(one)).count()
+    }
+
+    /// The reports so far.
+    pub(crate) fn reports(&self) -> Vec<Report> {
+        self.reports.lock().clone()
+    }
+
+    /// Waits for so many more reports, and returns these.
+    pub(crate) async fn next_reports(&self, count: usize) -> Vec<Report> {
+        let from = self.reports.lock().len();
+        until("reports", || self.reports.lock().len() >= from + count).await;
+        self.reports.lock()[from..from + count].to_vec()
     }
 
     pub(crate) fn forget(&self) {

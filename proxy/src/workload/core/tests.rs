@@ -8,6 +8,8 @@ use rouse_api::workload::{Hold, Http, Protocol, Timeouts, WorkloadId};
 
 use super::*;
 
+mod cluster;
+
 fn http(limit: Option<u32>, max_held: u32) -> Http {
     Http {
         routes: Vec::new(),
