@@ -162,7 +162,10 @@ impl Core {
 
     /// Whether the scalers have been out of reach for long.
     pub(super) fn set_unlinked(&mut self, unlinked: bool, now: Instant) {
-        self.unlinked = unlinked;
+        if std::mem::replace(&mut self.unlinked, unlinked) != unlinked {
+            // Another address is dialled from now on.
+            self.take_all_back();
+        }
         self.dispatch(now);
     }
 

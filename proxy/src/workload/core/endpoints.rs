@@ -141,14 +141,23 @@ impl Core {
 
     /// An endpoint that was set aside answers again.
     pub(in crate::workload) fn back(&mut self, id: &EndpointId, now: Instant) {
+        self.take_back(|slot| slot.id == *id);
+        self.dispatch(now);
+    }
+
+    /// What failed may do so no longer: it is tried again.
+    pub(super) fn take_all_back(&mut self) {
+        self.take_back(|_| true);
+    }
+
+    fn take_back(&mut self, such: impl Fn(&Slot) -> bool) {
         for (_, slot) in &mut self.slots {
-            if slot.id == *id {
+            if such(slot) {
                 slot.aside = false;
                 slot.failures = 0;
             }
         }
         self.refresh();
-        self.dispatch(now);
     }
 
     /// Whether the endpoint is still one of this workload's.

@@ -58,7 +58,8 @@ impl Core {
             held,
             idle_for,
         });
-        self.looked_at = !lost && (told || idle_for < linger || self.repeats());
+        let connections = self.requested && idle_for < linger;
+        self.looked_at = !lost && (told || connections || self.repeats());
         Look {
             entry,
             again: self.looked_at,

@@ -49,7 +49,7 @@ fn what_is_proven_takes_the_held_at_once_and_stays_ready_until_it_was_told_so() 
     assert!(went(&mut held).is_none());
     assert!(core.prove(endpoint, now));
     assert!(went(&mut held).is_some());
-    assert_eq!(core.proven(), [endpoint.id.clone()]);
+    assert_eq!(core.proven(), std::slice::from_ref(&endpoint.id));
     core.apply(&starts(Starting, true), now);
     assert_eq!(seen(&core), Ready, "it crossed our word");
     assert!(core.begin_probing().is_empty());
@@ -161,6 +161,24 @@ fn unlinked_a_limited_workload_waits_for_a_connection_or_the_link() {
     let mut held = waits(request(&mut core, now).1);
     core.pace(now);
     assert!(went(&mut held).is_none());
+    core.set_unlinked(false, now);
+    assert!(went(&mut held).is_some());
+}
+
+#[test]
+fn what_was_set_aside_gets_another_chance_by_another_address() {
+    let now = Instant::now();
+    let mut core = core(None, 10, now);
+    let mut told = state(&[("a", Ready)]);
+    told.service = Some(SocketAddr::from(([10, 0, 0, 1], 80)));
+    core.apply(&told, now);
+    let slot = goes(request(&mut core, now).1);
+    assert!(core.fail(slot, true));
+    let mut held = waits(request(&mut core, now).1);
+    core.set_unlinked(true, now);
+    let slot = went(&mut held).unwrap();
+    assert!(core.fail(slot, true));
+    let mut held = waits(request(&mut core, now).1);
     core.set_unlinked(false, now);
     assert!(went(&mut held).is_some());
 }
@@ -284,6 +302,15 @@ fn a_proven_endpoint_is_looked_at_until_it_is_told_ready() {
     assert!(core.look(false, LINGER, later).again);
     core.apply(&starts(Ready, true), later);
     assert!(!core.look(false, LINGER, later).again);
+}
+
+#[test]
+fn a_workload_without_a_request_is_looked_at_once() {
+    let now = Instant::now();
+    let mut core = core(None, 10, now);
+    assert!(core.begin_look());
+    let look = core.look(true, LINGER, now);
+    assert!(look.entry.is_none() && !look.again);
 }
 
 #[test]
