@@ -18,7 +18,7 @@ mod read;
 pub(crate) mod resolve;
 mod scalar;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tree;
 
 use std::path::PathBuf;
@@ -87,6 +87,9 @@ pub fn load(files: &[(PathBuf, String)], mode: Mode) -> Result<Vec<Workload>, Ve
 pub fn object(object: &serde_json::Value) -> Result<Workload, Vec<Problem>> {
     let mut document = json::document(object);
     let Some(resource) = decode::decode(&mut document) else {
+        if document.problems.is_empty() {
+            document.refuse(&path::FieldPath::default(), "is empty");
+        }
         return Err(document.problems);
     };
     let mut entry = Entry::new(document, resource, Mode::Cluster);

@@ -6,6 +6,7 @@
 mod http;
 mod process;
 mod scalar;
+mod schema;
 mod spec;
 mod status;
 mod trigger;
@@ -27,6 +28,7 @@ pub use scalar::{
     ApiVersion, Duration, HeaderName, HeaderValue, Host, Kind, Name, NotNegative, ObjectName, Path,
     Positive, Quantity, StatusCode,
 };
+pub(crate) use scalar::{LONGEST_NAME, NAME};
 pub use spec::{Behavior, LightSleep, Mode, OnDelete, Replicas, ScaleIn, Sleep, Spec, TargetSpec};
 pub use status::{Condition, ConditionStatus, ConditionType, LastSleep, LastWake, State, Status};
 pub use trigger::{Cron, Prometheus, Sqs, Trigger};

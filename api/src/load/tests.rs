@@ -1,9 +1,14 @@
 //! What is read, what is refused and where, and that nothing panics.
 
 mod bad;
+mod cluster;
+mod conflict;
 mod good;
 mod robust;
 
+use serde_json::{Value as Json, json};
+
+use super::tree::{Node, Value};
 use super::*;
 
 fn load_one(text: &str) -> Result<Vec<Workload>, Vec<String>> {
@@ -45,4 +50,26 @@ fn with_process(process: &str) -> String {
         text.push('\n');
     }
     text + "  }}\n"
+}
+
+fn to_json(node: &Node) -> Json {
+    match &node.value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => json!(value),
+        Value::Number(number) => Json::Number(number.clone()),
+        Value::Text(text) => json!(text),
+        Value::Sequence(nodes) => nodes.iter().map(to_json).collect(),
+        Value::Mapping(entries) => entries
+            .iter()
+            .map(|entry| (entry.key.clone(), to_json(&entry.node)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+    }
+}
+
+/// The only document of a text.
+pub(crate) fn json_of_yaml(text: &str) -> Json {
+    let (documents, problems) = read::read(std::path::Path::new("a.yaml"), text);
+    assert!(problems.is_empty() && documents.len() == 1, "{text}");
+    to_json(&documents[0].tree)
 }

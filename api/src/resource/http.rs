@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32};
 
+use schemars::JsonSchema;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -11,7 +12,7 @@ use super::{
 };
 
 /// How requests reach a workload and how they are treated.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HttpSpec {
     /// Short for one route with hosts only; not together with `routes`.
@@ -45,7 +46,8 @@ pub struct HttpSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<Upstream>,
     /// What becomes of requests while it is asleep or waking. Absent: hold.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "super::schema::only_hold")]
     pub while_waking: Option<WhileWaking>,
     /// Exceptions; the first match wins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -53,7 +55,7 @@ pub struct HttpSpec {
 }
 
 /// One way to a workload: each part that is given must match.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RouteSpec {
     /// Any of these. Absent: any host.
@@ -68,7 +70,7 @@ pub struct RouteSpec {
 }
 
 /// A port of a Service.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ServiceRef {
     /// Absent: the resource's own name.
@@ -119,7 +121,7 @@ impl<'de> Deserialize<'de> for PortRef {
 }
 
 /// What replicas speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum ProtocolSpec {
     /// The Service's `appProtocol`; standalone: HTTP/1.1.
@@ -131,7 +133,7 @@ pub enum ProtocolSpec {
 }
 
 /// Requests in flight.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Concurrency {
     /// What to scale for. Absent: 70 % of `limit`.
@@ -143,7 +145,7 @@ pub struct Concurrency {
 }
 
 /// Requests per second.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RequestRate {
     /// What to scale for. Required.
@@ -152,7 +154,7 @@ pub struct RequestRate {
 }
 
 /// Bounds on held requests, per workload and proxy.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HoldSpec {
     /// Absent: 55s.
@@ -167,7 +169,7 @@ pub struct HoldSpec {
 }
 
 /// Bounds on a request under way.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TimeoutsSpec {
     /// Absent: 1s.
@@ -182,7 +184,7 @@ pub struct TimeoutsSpec {
 }
 
 /// Who says that a replica is ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Readiness {
     /// Rouse, probing it as its own readiness probe says.

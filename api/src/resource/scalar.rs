@@ -6,6 +6,7 @@ mod number;
 mod object;
 mod quantity;
 mod route;
+mod schema;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ pub use number::{NotNegative, Positive, StatusCode};
 pub use object::{ApiVersion, Kind, ObjectName};
 pub use quantity::Quantity;
 pub use route::{HeaderName, HeaderValue, Host, Path};
+pub(crate) use schema::{LONGEST_NAME, NAME};
 
 /// `From` into the written form, `Display` of it, for a newtype of text.
 macro_rules! written_as_text {

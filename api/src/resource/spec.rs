@@ -1,5 +1,6 @@
 use std::num::NonZeroU32;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -8,7 +9,7 @@ use super::{
 };
 
 /// What scales, between which bounds, and for which demand.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Spec {
     /// Absent: active.
@@ -47,7 +48,7 @@ pub struct Spec {
 }
 
 /// Whether decisions are carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Mode {
     /// Yes.
@@ -57,7 +58,7 @@ pub enum Mode {
 }
 
 /// What scales.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TargetSpec {
     /// Absent: `apps/v1`.
@@ -70,12 +71,13 @@ pub struct TargetSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<ObjectName>,
     /// Standalone mode: one local process per replica.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "super::schema::anything")]
     pub process: Option<ProcessSpec>,
 }
 
 /// How many replicas.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Replicas {
     /// Absent: 0.
@@ -93,7 +95,7 @@ pub struct Replicas {
 }
 
 /// How it sleeps.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Sleep {
     /// One replica stays, with almost nothing.
@@ -105,7 +107,7 @@ pub struct Sleep {
 }
 
 /// What a parked replica keeps.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LightSleep {
     /// In CPUs, e.g. `5m`.
@@ -117,7 +119,7 @@ pub struct LightSleep {
 }
 
 /// What becomes of the target when its resource is deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum OnDelete {
     /// At least one replica.
@@ -129,7 +131,7 @@ pub enum OnDelete {
 }
 
 /// How fast replicas follow demand between 1 and `max`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Behavior {
     /// Demand is averaged over this. Absent: 60s.
@@ -156,7 +158,7 @@ pub struct Behavior {
 }
 
 /// How replicas go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum ScaleIn {
     /// Step by step, as demand falls.

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{HeaderName, HeaderValue, Path, ServiceRef, StatusCode};
@@ -27,7 +28,7 @@ pub struct Fallback {
 }
 
 /// A fixed answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Respond {
     /// 200 to 599.
@@ -41,7 +42,7 @@ pub struct Respond {
 }
 
 /// An exception for some requests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rule {
     /// Which requests.
@@ -52,7 +53,7 @@ pub struct Rule {
 }
 
 /// Which requests: each part that is given must match.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RuleMatch {
     /// Any of these.
@@ -64,7 +65,7 @@ pub struct RuleMatch {
 }
 
 /// What becomes of matching requests. Exactly one.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RuleAction {
     /// Answered at once: neither wakes nor counts.
@@ -76,6 +77,6 @@ pub struct RuleAction {
 }
 
 /// Has no fields: written `{}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NoWake {}

@@ -12,9 +12,12 @@ pub struct Duration(time::Duration);
 /// Largest first. In milliseconds.
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
-const WANTED: &str = "a duration such as 250ms, 60s, 5m or 1h30m, at most 8760h";
-
 impl Duration {
+    pub(crate) const WANTED: &str = "a duration such as 250ms, 60s, 5m or 1h30m, at most 8760h";
+
+    /// In characters: room for every unit with leading zeros.
+    pub(crate) const LONGEST: usize = 32;
+
     /// A year: far past any sensible wait, far from any clock's end.
     pub const MAX: time::Duration = time::Duration::from_secs(8760 * 3600);
 
@@ -26,6 +29,9 @@ impl Duration {
 
     /// Numbers with units, each unit once at most, largest first.
     fn parse(text: &str) -> Option<Self> {
+        if text.len() > Self::LONGEST {
+            return None;
+        }
         let mut rest = text;
         let mut total = 0_u64;
         let mut units = UNITS.iter();
@@ -68,7 +74,7 @@ impl<'de> Deserialize<'de> for Duration {
         impl Visitor<'_> for Text {
             type Value = Duration;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(WANTED)
+                f.write_str(Duration::WANTED)
             }
             fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
                 Duration::parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))

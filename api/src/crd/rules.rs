@@ -1,0 +1,209 @@
+//! What a schema of types can't say: contradictions between fields, and what this version doesn't do in a cluster.
+
+use serde_json::{Map, Value, json};
+
+use crate::load::resolve::{LARGEST_ROUTE, MOST_REPLICAS, MOST_ROUTES, MOST_RULES, MOST_TRIGGERS};
+use crate::workload::Scale;
+
+/// Where in `spec` (`[]`: each element), the rule in CEL, what it says when it is broken, and at which field.
+type Rule = (&'static str, &'static str, &'static str, &'static str);
+
+/// Is broken by any value.
+const NEVER: &str = "false";
+const EMPTY: &str = "size(self) == 0";
+const LONGER: &str = "!self.matches('^(0+(h|m|s|ms))+$')";
+const LONGER_WANTED: &str = "is 0s: it must be longer";
+const NOT_YET: &str = "is not supported by this version; leave it out";
+
+const RULES: &[Rule] = &[
+    (
+        "",
+        "has(self.http) || (has(self.triggers) && size(self.triggers) > 0) || (has(self.replicas) && has(self.replicas.min) && self.replicas.min > 0)",
+        "there is neither http nor a trigger nor a workload that wakes this one: it would never run; add one of them, or write min: 1",
+        ".replicas.min",
+    ),
+    (
+        "mode",
+        "self != 'observe'",
+        "is not supported by this version; write active, or leave it out",
+        "",
+    ),
+    ("replicas.initial", NEVER, NOT_YET, ""),
+    (
+        "replicas",
+        "!has(self.min) || !has(self.max) || self.min <= self.max",
+        "min may not be above max, which is 10 unless said",
+        ".min",
+    ),
+    (
+        "replicas",
+        "!has(self.onWake) || !has(self.max) || self.onWake <= self.max",
+        "onWake may not be above max, which is 10 unless said",
+        ".onWake",
+    ),
+    (
+        "sleep",
+        NEVER,
+        "is not supported by this version; leave it out: sleep means zero replicas",
+        "",
+    ),
+    (
+        "verifyChanges",
+        "!self",
+        "is not supported by this version; write false, or leave it out",
+        "",
+    ),
+    ("behavior", NEVER, NOT_YET, ""),
+    (
+        "triggers",
+        EMPTY,
+        "is not supported by this version; leave it out: demand comes from http",
+        "",
+    ),
+    (
+        "triggers[]",
+        "(has(self.sqs) ? 1 : 0) + (has(self.prometheus) ? 1 : 0) + (has(self.cron) ? 1 : 0) == 1",
+        "write exactly one of sqs, prometheus and cron",
+        "",
+    ),
+    ("wakes", EMPTY, NOT_YET, ""),
+    (
+        "target.process",
+        NEVER,
+        "is for standalone mode, and this runs in a cluster: leave it out, and write target.name unless the Deployment has the resource's own name",
+        "",
+    ),
+    (
+        "http",
+        "!(has(self.hosts) && size(self.hosts) > 0 && has(self.routes) && size(self.routes) > 0)",
+        "stands together with hosts: write hosts into each route, or hosts alone",
+        ".routes",
+    ),
+    (
+        "http",
+        "(has(self.hosts) && size(self.hosts) > 0) || (has(self.routes) && size(self.routes) > 0)",
+        "are missing, and so are routes: no request would come here; write hosts: [\"*\"] for every request",
+        ".hosts",
+    ),
+    (
+        "http.routes[]",
+        "(has(self.hosts) && size(self.hosts) > 0) || (has(self.pathPrefixes) && size(self.pathPrefixes) > 0) || (has(self.headers) && size(self.headers) > 0)",
+        "has no parts: write hosts: [\"*\"] for every request",
+        "",
+    ),
+    (
+        "http.routes[]",
+        "!has(self.hosts) || !has(self.pathPrefixes) || size(self.hosts) * size(self.pathPrefixes) <= 10000",
+        "has more than 10000 pairs of host and path; divide it",
+        "",
+    ),
+    (
+        "http.concurrency.limit",
+        NEVER,
+        "is not supported in a cluster by this version: a limit over several proxies comes later; leave it out",
+        "",
+    ),
+    (
+        "http.concurrency",
+        "!has(self.limit) || !has(self.perReplica) || self.perReplica <= double(self.limit)",
+        "perReplica may not be above limit",
+        ".perReplica",
+    ),
+    (
+        "http",
+        "!(has(self.upstream) && has(self.upstream.dial) && self.upstream.dial == 'service' && has(self.concurrency) && has(self.concurrency.limit))",
+        "is service, which can't keep a limit: leave out concurrency.limit, or write pod",
+        ".upstream.dial",
+    ),
+    // No more than what fits 64 bits in thousandths. 1.5Gi is no integer to isInteger.
+    (
+        "http.hold.maxBytes",
+        "type(self) == int || (isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('18446744073709551')) <= 0 && double(int(quantity(string(self)).asApproximateFloat())) == quantity(string(self)).asApproximateFloat())",
+        "whole bytes are wanted, e.g. 16Mi",
+        "",
+    ),
+    ("http.hold.timeout", LONGER, LONGER_WANTED, ""),
+    ("http.timeouts.connect", LONGER, LONGER_WANTED, ""),
+    ("http.timeouts.responseHeader", LONGER, LONGER_WANTED, ""),
+    ("http.rules", EMPTY, NOT_YET, ""),
+    (
+        "http.rules[].action",
+        "has(self.respond) != has(self.noWake)",
+        "write exactly one of respond and noWake",
+        "",
+    ),
+];
+
+/// Adds the rules and bounds to the schema of `spec`; the paths of those that found no place.
+pub(super) fn add(spec: &mut Value) -> Vec<String> {
+    let mut unplaced = Vec::new();
+    let mut at = |path: &str, change: &dyn Fn(&mut Map<String, Value>)| match find(spec, path) {
+        Some(node) => change(node),
+        None => unplaced.push(path.to_owned()),
+    };
+    for (path, field, value) in values() {
+        at(path, &|node| {
+            node.insert(field.to_owned(), value.clone());
+        });
+    }
+    for (path, rule, message, field) in RULES {
+        at(path, &|node| {
+            let rules = node.entry("x-kubernetes-validations");
+            let rules = rules.or_insert_with(|| json!([]));
+            let mut added = json!({"rule": rule, "message": message});
+            if !field.is_empty() {
+                added["fieldPath"] = json!(field);
+            }
+            if let Value::Array(rules) = rules {
+                rules.push(added);
+            }
+        });
+    }
+    unplaced
+}
+
+/// Bounds and defaults. The defaults stand in each stored object, so that `kubectl get` shows them.
+fn values() -> Vec<(&'static str, &'static str, Value)> {
+    let default = Scale::default();
+    let mut values = vec![
+        ("replicas", "default", json!({})),
+        ("replicas.min", "default", json!(default.min)),
+        ("replicas.max", "default", json!(default.max)),
+        ("triggers", "maxItems", json!(MOST_TRIGGERS)),
+        ("http.rules", "maxItems", json!(MOST_RULES)),
+        ("http.routes", "maxItems", json!(MOST_ROUTES)),
+        ("http.routes[].hosts", "maxItems", json!(LARGEST_ROUTE)),
+        (
+            "http.routes[].pathPrefixes",
+            "maxItems",
+            json!(LARGEST_ROUTE),
+        ),
+        ("http.requestRate", "required", json!(["perReplica"])),
+    ];
+    for path in [
+        "replicas.min",
+        "replicas.max",
+        "replicas.onWake",
+        "replicas.initial",
+    ] {
+        values.push((path, "maximum", json!(MOST_REPLICAS)));
+        values.push((path, "format", json!("int32")));
+    }
+    values
+}
+
+/// The node of a field, e.g. `http.routes[].hosts`.
+fn find<'a>(schema: &'a mut Value, path: &str) -> Option<&'a mut Map<String, Value>> {
+    let mut node = schema;
+    for step in path.split('.').filter(|step| !step.is_empty()) {
+        let (field, element) = match step.strip_suffix("[]") {
+            Some(field) => (field, true),
+            None => (step, false),
+        };
+        node = node.get_mut("properties")?.get_mut(field)?;
+        if element {
+            node = node.get_mut("items")?;
+        }
+    }
+    node.as_object_mut()
+}

@@ -1,0 +1,123 @@
+use std::path::Path;
+
+use super::*;
+
+/// `kubectl apply` keeps the whole in an annotation of at most 256 KiB.
+const LARGEST: usize = 60 << 10;
+
+#[test]
+fn the_file_is_what_the_types_say() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../deploy/crds")
+        .join(format!("{NAME_OF_DEFINITION}.yaml"));
+    if std::env::var_os("ROUSE_BLESS").is_some_and(|bless| bless == "1") {
+        std::fs::write(&file, yaml()).unwrap();
+    }
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        written == yaml(),
+        "{} is not what api/src/resource says; to write it anew: ROUSE_BLESS=1 cargo test -p rouse-api crd",
+        file.display()
+    );
+}
+
+#[test]
+fn it_is_small() {
+    let size = definition().to_string().len();
+    assert!(size < LARGEST, "{size} bytes");
+}
+
+#[test]
+fn every_rule_and_bound_finds_its_field() {
+    let mut spec = of::<Spec>();
+    assert_eq!(rules::add(&mut spec), [""; 0]);
+}
+
+/// What https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/ asks for.
+#[test]
+fn it_is_structural() {
+    fn check(node: &Value, path: &str) {
+        let fields = node.as_object().unwrap();
+        let flag = |name: &str| fields.get(name) == Some(&Value::Bool(true));
+        let untyped =
+            flag("x-kubernetes-int-or-string") || flag("x-kubernetes-preserve-unknown-fields");
+        assert!(
+            fields.get("type").is_some_and(Value::is_string) || untyped,
+            "{path}: no type"
+        );
+        for forbidden in [
+            "$ref",
+            "$defs",
+            "title",
+            "oneOf",
+            "anyOf",
+            "allOf",
+            "not",
+            "const",
+            "patternProperties",
+            "nullable",
+        ] {
+            assert!(!fields.contains_key(forbidden), "{path}: {forbidden}");
+        }
+        for rule in fields
+            .get("x-kubernetes-validations")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let message = rule["message"].as_str().unwrap();
+            assert!(
+                !message.is_empty() && message.len() <= 2048,
+                "{path}: {message}"
+            );
+        }
+        if let Some(properties) = fields.get("properties") {
+            for (name, inner) in properties.as_object().unwrap() {
+                check(inner, &format!("{path}.{name}"));
+            }
+        }
+        for inner in ["items", "additionalProperties"] {
+            if let Some(inner) = fields.get(inner) {
+                check(inner, &format!("{path}[]"));
+            }
+        }
+    }
+    check(&schema(), "");
+}
+
+#[test]
+fn defaults_are_those_of_the_loader() {
+    let schema = schema();
+    let of = |path: &str| {
+        schema["properties"]["spec"]["properties"]["replicas"]
+            .pointer(path)
+            .cloned()
+    };
+    let scale = crate::workload::Scale::default();
+    assert_eq!(of("/properties/min/default"), Some(json!(scale.min)));
+    assert_eq!(of("/properties/max/default"), Some(json!(scale.max)));
+}
+
+#[test]
+fn bounds_in_rules_and_messages_are_those_of_the_loader() {
+    let rules = schema().to_string();
+    let pairs = crate::load::resolve::LARGEST_ROUTE;
+    assert!(rules.contains(&format!("<= {pairs}")));
+    assert!(rules.contains(&format!("more than {pairs} pairs")));
+    assert!(rules.contains(&format!(
+        "is {} unless said",
+        crate::workload::Scale::default().max
+    )));
+}
+
+#[test]
+fn yaml_is_read_back_as_what_was_written() {
+    let tricky = json!({
+        "empty": {}, "none": [], "yes": "no", "number": 1.5, "text": "1", "colon": "a: b", "dash": "- a",
+        "lines": "a\nb", "quote": "\"'", "hash": "a #b", "list": [{"b": [1, {"c": true}], "a": "x"}, "y", [["z"]]],
+        "back": "\\.\u{e9}", "space": "a ", "": "", "~": "~",
+    });
+    let text = yaml::write(&tricky);
+    let document = crate::load::tests::json_of_yaml(&text);
+    assert_eq!(document, tricky, "{text}");
+}

@@ -1,0 +1,97 @@
+//! What the scalars look like in a schema of Kubernetes.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::{
+    ApiVersion, Duration, HeaderName, HeaderValue, Host, Kind, Name, NotNegative, ObjectName, Path,
+    Positive, Quantity, StatusCode,
+};
+use crate::resource::PortRef;
+
+/// A DNS-1123 label, without its length.
+macro_rules! label {
+    () => {
+        "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+    };
+}
+macro_rules! subdomain {
+    () => {
+        concat!(label!(), "(\\.", label!(), ")*")
+    };
+}
+/// A host's label is as people write it: in any case, and with underscores.
+macro_rules! host_label {
+    () => {
+        "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+    };
+}
+
+/// A DNS-1123 label, as a name of a resource and of a Service is.
+pub(crate) const NAME: &str = concat!("^", label!(), "$");
+pub(crate) const LONGEST_NAME: u32 = 63;
+
+const OBJECT_NAME: &str = concat!("^", subdomain!(), "$");
+const API_VERSION: &str = concat!("^(", subdomain!(), "/)?v[0-9][a-z0-9]{0,61}$");
+const HOST: &str = concat!(
+    "^(\\*|(\\*\\.)?(",
+    host_label!(),
+    "(\\.",
+    host_label!(),
+    ")*|\\[[0-9A-Fa-f:.]{2,45}\\]))$"
+);
+/// No empty segment, and no space, control character, query, fragment or star.
+const PATH: &str = "^(/[^/?#*\\x00-\\x20\\x7f]+)*/?$";
+const QUANTITY: &str = "^[0-9]{1,20}(\\.[0-9]{1,9})?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi)?$";
+/// Which a duration matches and the empty text, too.
+const DURATION: &str = "self.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$') && duration(self) <= duration('8760h')";
+
+macro_rules! schema {
+    ($($type:ty: $schema:tt,)*) => {$(
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    )*};
+}
+
+schema! {
+    Name: {"type": "string", "pattern": NAME, "maxLength": LONGEST_NAME},
+    ObjectName: {"type": "string", "pattern": OBJECT_NAME, "maxLength": 253},
+    ApiVersion: {"type": "string", "pattern": API_VERSION, "maxLength": 317},
+    Kind: {"type": "string", "pattern": "^[A-Z][A-Za-z0-9]{0,62}$"},
+    Host: {"type": "string", "pattern": HOST, "maxLength": 255},
+    Path: {"type": "string", "pattern": PATH, "minLength": 1},
+    HeaderName: {"type": "string", "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$"},
+    HeaderValue: {"type": "string", "pattern": "^([!-~]([\\t -~]*[!-~])?)?$"},
+    Positive: {"type": "number", "minimum": 0, "exclusiveMinimum": true},
+    NotNegative: {"type": "number", "minimum": 0},
+    StatusCode: {"type": "integer", "format": "int32", "minimum": 200, "maximum": 599},
+    Quantity: {"x-kubernetes-int-or-string": true, "pattern": QUANTITY, "maxLength": 32, "minimum": 0},
+    PortRef: {
+        "x-kubernetes-int-or-string": true,
+        "pattern": "^[0-9-]*[a-z][a-z0-9-]*$",
+        "maxLength": 15,
+        "minimum": 1,
+        "maximum": 65535
+    },
+    Duration: {
+        "type": "string",
+        "minLength": 2,
+        "maxLength": Duration::LONGEST,
+        "x-kubernetes-validations": [{
+            "rule": DURATION,
+            "message": Duration::WANTED
+        }]
+    },
+}
