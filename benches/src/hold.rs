@@ -107,7 +107,7 @@ async fn none_answered(connection: &mut TcpStream) -> Result<()> {
 /// Rouse's own count must agree.
 async fn says_held(options: &Options, rouse: &Rouse) -> Result<()> {
     let metrics = http::get(
-        rouse.admin,
+        (http::LOOPBACK, rouse.admin),
         "localhost",
         "/metrics",
         Duration::from_secs(10),

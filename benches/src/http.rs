@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::time::{sleep, timeout};
 
 use crate::error::{Error, Result, While};
@@ -11,22 +11,36 @@ use crate::error::{Error, Result, While};
 /// Largest answer read, in bytes.
 const MAX_ANSWER: u64 = 4 << 20;
 
+/// Where what is started here listens.
+pub(crate) const LOOPBACK: &str = "127.0.0.1";
+
 /// An answer: its status, its head and body as text.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) text: String,
 }
 
-pub(crate) async fn get(port: u16, host: &str, path: &str, limit: Duration) -> Result<Answer> {
-    let trying = || format!("GET http://127.0.0.1:{port}{path}");
-    timeout(limit, exchange(port, host, path))
+/// The whole answer, on a connection of its own.
+pub(crate) async fn get(
+    address: impl ToSocketAddrs + std::fmt::Debug,
+    host: &str,
+    path: &str,
+    limit: Duration,
+) -> Result<Answer> {
+    let trying = format!("GET {path} of {address:?}");
+    let trying = || trying.clone();
+    timeout(limit, exchange(address, host, path))
         .await
         .while_(trying)?
         .while_(trying)
 }
 
-async fn exchange(port: u16, host: &str, path: &str) -> std::io::Result<Answer> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+async fn exchange(
+    address: impl ToSocketAddrs,
+    host: &str,
+    path: &str,
+) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     stream
         .write_all(request(host, path, "close").as_bytes())
@@ -54,7 +68,7 @@ pub(crate) async fn until_ok(port: u16, host: &str, path: &str, limit: Duration)
     let mut last = Error("not tried".to_owned());
     let waiting = async {
         loop {
-            last = match get(port, host, path, each).await {
+            last = match get((LOOPBACK, port), host, path, each).await {
                 Ok(answer) if answer.status == 200 => return,
                 Ok(answer) => Error(format!("status {}", answer.status)),
                 Err(error) => error,

@@ -66,7 +66,7 @@ async fn measure(options: &Options, folder: &Folder, port: u16) -> Result<Vec<Wa
     let mut wakes = Vec::new();
     for n in 0..options.wakes {
         let began = unix_ns();
-        let answer = http::get(port, &host(n), "/", ANSWER).await?;
+        let answer = http::get((http::LOOPBACK, port), &host(n), "/", ANSWER).await?;
         let ended = unix_ns();
         if answer.status != 200 {
             return Err(Error(format!("wake {n}: {}", answer.text)));

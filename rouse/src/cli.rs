@@ -1,6 +1,10 @@
 //! Flags and environment variables.
 
+mod data;
 mod limits;
+mod link;
+mod proxy;
+mod scaler;
 mod serve;
 mod value;
 
@@ -12,6 +16,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+pub(crate) use data::DataArgs;
+pub(crate) use link::LinkArgs;
+pub(crate) use proxy::ProxyArgs;
+pub(crate) use scaler::ScalerArgs;
 pub(crate) use serve::ServeArgs;
 
 const AFTER_HELP: &str = "\
@@ -37,6 +45,12 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Serve the workloads of files: proxy and scaler in one process, each replica a local process
     Serve(Box<ServeArgs>),
+    /// In a cluster: take requests, hold them, send them on
+    Proxy(Box<ProxyArgs>),
+    /// In a cluster: watch, decide, scale
+    Scaler(Box<ScalerArgs>),
+    /// Print the resource definition of ScaledWorkload, for kubectl apply
+    Crd,
     /// Say everything that is wrong in files, without serving them
     Check(CheckArgs),
     /// The bundled sample service
@@ -64,12 +78,16 @@ pub(crate) struct DemoArgs {
 Examples:
   rouse check hello.yaml
   rouse check workloads/             every *.yaml and *.yml in the folder, not in folders within it
+  rouse check --cluster workloads/   the same, for workloads of a cluster
 
 Exit status: 0 when all is well, 2 with the problems on standard error, one a line.")]
 pub(crate) struct CheckArgs {
     /// Files, or folders of *.yaml and *.yml; together they are one set
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Check them for a cluster, where a workload names what scales, and not for standalone mode
+    #[arg(long, env = "ROUSE_CLUSTER")]
+    pub(crate) cluster: bool,
 }
 
 /// Flags of the sample service.

@@ -48,6 +48,9 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Proxy(_) | Command::Scaler(_) | Command::Crd => {
+            Err(Error::Failed("rouse: not yet".to_owned()))
+        }
         Command::Sample(args) => sample(args.options),
         Command::Guard => Err(Error::Usage(
             "rouse guard is for Rouse's own use and must be the first argument".to_owned(),

@@ -16,7 +16,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Error> {
     args.log.start();
     let contents = files::read(&args.files);
     let workloads = files::load(&contents)?;
-    let runtime = crate::runtime(args.threads())?;
+    let runtime = crate::runtime(args.data.threads())?;
     let served = runtime.block_on(Box::pin(serve(args, contents, workloads)));
     // What still runs ends with the process.
     runtime.shutdown_background();
@@ -33,7 +33,8 @@ async fn serve(
     let reloads = Reloads::register(&mut registry);
     let admin = Admin::bind(args.admin).await?;
     let count = workloads.len();
-    let gateway = Gateway::start(args.proxy(), args.scaler(), workloads, &mut registry).await?;
+    let gateway =
+        Gateway::start(args.data.proxy(), args.scaler(), workloads, &mut registry).await?;
     let gateway = Arc::new(gateway);
     announce(&gateway, &admin, count);
     let admin = tokio::spawn(admin.serve(Answers::new(gateway.clone(), registry)));

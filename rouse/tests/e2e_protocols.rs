@@ -9,22 +9,20 @@
 
 mod support;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use http::uri::PathAndQuery;
 use http::{HeaderMap, Request};
 
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper::body::Frame;
+use support::grpc::{self, Grpc, Raw, method};
 use support::{DEADLINE, Home, Rouse, With, get, http1, http2, in_origin_form, post, whole};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
+use tonic::Code;
 
 const START: &[&str] = &["--start-delay", "200ms"];
 
@@ -36,56 +34,8 @@ async fn hello(home: &Home, http: &str) -> Rouse {
     .await
 }
 
-/// Messages as they are.
-#[derive(Clone, Copy, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        to.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining())))
-    }
-}
-
-type Grpc = tonic::client::Grpc<Channel>;
-
 async fn grpc(rouse: &Rouse) -> Grpc {
-    let endpoint = Endpoint::from_shared(format!("http://{}", rouse.proxy)).unwrap();
-    let endpoint = endpoint.origin("http://hello".parse().unwrap());
-    let mut client = Grpc::new(endpoint.connect().await.unwrap());
-    client.ready().await.unwrap();
-    client
-}
-
-fn method(name: &str) -> PathAndQuery {
-    format!("/rouse.sample.Echo/{name}").parse().unwrap()
+    grpc::connect(rouse.proxy, "hello").await
 }
 
 fn messages() -> impl futures_util::Stream<Item = Bytes> + Send + 'static {
@@ -199,10 +149,7 @@ async fn grpc_failures_keep_their_status() {
     assert_eq!(status.code(), Code::FailedPrecondition);
     assert_eq!(status.message(), "as grpc-fail says");
 
-    let nowhere = Endpoint::from_shared(format!("http://{}", rouse.proxy)).unwrap();
-    let nowhere = nowhere.origin("http://nowhere".parse().unwrap());
-    let mut client = Grpc::new(nowhere.connect().await.unwrap());
-    client.ready().await.unwrap();
+    let mut client = grpc::connect(rouse.proxy, "nowhere").await;
     let request = tonic::Request::new(Bytes::new());
     let status = client.unary(request, method("Unary"), Raw).await;
     assert_eq!(status.unwrap_err().code(), Code::Unimplemented);

@@ -33,7 +33,7 @@ fn flags_do_not_contradict_each_other() {
 
 #[test]
 fn defaults_are_the_proxys_own() {
-    let ours = serve(&[]).proxy();
+    let ours = serve(&[]).data.proxy();
     assert_eq!(format!("{ours:?}"), format!("{:?}", ProxyConfig::default()));
     let scaler = serve(&[]).scaler();
     assert_eq!(scaler, rouse_scaler::ScalerConfig::default());
@@ -54,9 +54,9 @@ fn flags_reach_the_configuration() {
         "--access-log",
     ]);
     assert_eq!(args.files, [Path::new("a.yaml"), Path::new("folder")]);
-    assert_eq!(args.threads(), 1);
+    assert_eq!(args.data.threads(), 1);
     assert_eq!(args.scaler().tick, Duration::from_millis(250));
-    let proxy = args.proxy();
+    let proxy = args.data.proxy();
     let listen: Vec<SocketAddr> = ["127.0.0.1:0", "[::1]:81"]
         .map(|a| a.parse().unwrap())
         .into();
@@ -96,7 +96,7 @@ fn serve_and_check_need_files() {
 fn every_flag_is_an_environment_variable_too() {
     let mut cli = Cli::command();
     cli.build();
-    for name in ["serve", "demo"] {
+    for name in ["serve", "demo", "proxy", "scaler"] {
         let command = cli.find_subcommand(name).expect(name);
         for flag in command
             .get_arguments()

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -119,11 +120,20 @@ pub(crate) async fn once(
     address: SocketAddr,
     request: Request<Full<Bytes>>,
 ) -> Result<Whole, hyper::Error> {
+    once_within(DEADLINE, address, request).await
+}
+
+/// With more patience, or less.
+pub(crate) async fn once_within(
+    deadline: Duration,
+    address: SocketAddr,
+    request: Request<Full<Bytes>>,
+) -> Result<Whole, hyper::Error> {
     let exchange = async {
         let mut sender = http1(address).await;
         whole(sender.send_request(in_origin_form(request)).await?).await
     };
-    timeout(DEADLINE, exchange)
+    timeout(deadline, exchange)
         .await
         .expect("an answer in time")
 }

@@ -17,6 +17,7 @@
 )]
 
 mod client;
+pub(crate) mod grpc;
 mod home;
 
 use std::io::{BufRead, BufReader, Read};
@@ -30,7 +31,7 @@ use http::Request;
 use http_body_util::Full;
 use tokio::time::{sleep, timeout};
 
-pub(crate) use client::{Whole, With, get, http1, http2, in_origin_form, once, post, whole};
+pub(crate) use client::{Whole, With, get, http1, http2, in_origin_form, once, once_within, post, whole};
 pub(crate) use home::Home;
 
 /// Ends a test that hangs.

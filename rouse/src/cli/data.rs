@@ -1,0 +1,68 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use rouse_proxy::{Drain, ProxyConfig};
+
+use super::limits::LimitArgs;
+use super::value;
+
+/// How the proxy takes requests; the same alone and with a scaler in its process.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DataArgs {
+    /// Where requests are taken; port 0 takes a free one; may be repeated
+    #[arg(
+        long,
+        env = "ROUSE_LISTEN",
+        value_name = "ADDR",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:8080"
+    )]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Threads for requests [default: one per core]
+    #[arg(long, env = "ROUSE_THREADS", value_name = "N", value_parser = value::count)]
+    threads: Option<usize>,
+    /// Peers (networks or addresses) whose X-Forwarded-* and Forwarded headers are believed; may be repeated
+    #[arg(long, env = "ROUSE_TRUSTED", value_name = "CIDR", value_delimiter = ',', value_parser = value::network)]
+    trusted: Vec<IpNet>,
+    /// Write one JSON line per request on standard output
+    #[arg(long, env = "ROUSE_ACCESS_LOG", value_parser = clap::builder::BoolishValueParser::new())]
+    access_log: bool,
+    /// After SIGTERM: not ready, but still accepting for this long, so that those in front notice
+    #[arg(long, env = "ROUSE_DRAIN_DELAY", value_name = "DURATION", value_parser = value::duration, default_value = "500ms")]
+    drain_delay: Duration,
+    /// Then for what is in flight; past it connections are cut
+    #[arg(long, env = "ROUSE_DRAIN_TIMEOUT", value_name = "DURATION", value_parser = value::duration, default_value = "30s")]
+    drain_timeout: Duration,
+    /// Between two demand reports of the proxy to the scaler, at most 1s
+    #[arg(long, env = "ROUSE_REPORT_INTERVAL", value_name = "DURATION", value_parser = value::report_interval, default_value = "1s")]
+    report_interval: Duration,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+impl DataArgs {
+    /// Threads for requests.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.unwrap_or_else(|| {
+            std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+        })
+    }
+
+    /// What the proxy is started with.
+    pub(crate) fn proxy(&self) -> ProxyConfig {
+        ProxyConfig {
+            listen: self.listen.clone(),
+            trusted: self.trusted.clone(),
+            access_log: self.access_log,
+            report_interval: self.report_interval,
+            limits: self.limits.clients(),
+            upstream: self.limits.upstream(),
+            drain: Drain {
+                delay: self.drain_delay,
+                timeout: self.drain_timeout,
+            },
+            ..ProxyConfig::default()
+        }
+    }
+}

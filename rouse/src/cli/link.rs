@@ -1,0 +1,29 @@
+use std::path::PathBuf;
+
+/// The link's certificates: PEM files, read again when they change. All three or none.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Link")]
+pub(crate) struct LinkArgs {
+    /// Certificates of those whose certificates are believed on the link
+    #[arg(long, env = "ROUSE_LINK_CA", value_name = "FILE", requires_all = ["link_cert", "link_key"], required_unless_present = "link_insecure")]
+    pub(crate) link_ca: Option<PathBuf>,
+    /// The own certificate, with those in between
+    #[arg(
+        long,
+        env = "ROUSE_LINK_CERT",
+        value_name = "FILE",
+        requires = "link_ca"
+    )]
+    pub(crate) link_cert: Option<PathBuf>,
+    /// The own key
+    #[arg(
+        long,
+        env = "ROUSE_LINK_KEY",
+        value_name = "FILE",
+        requires = "link_ca"
+    )]
+    pub(crate) link_key: Option<PathBuf>,
+    /// No certificates: plain text, and whoever reaches the port may say anything; for trying things on one machine
+    #[arg(long, env = "ROUSE_LINK_INSECURE", conflicts_with = "link_ca", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) link_insecure: bool,
+}

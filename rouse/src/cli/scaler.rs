@@ -1,0 +1,105 @@
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use rouse_scaler::ScalerConfig;
+
+use super::link::LinkArgs;
+use super::{LogArgs, value};
+
+const AFTER_HELP: &str = "\
+Examples:
+  rouse scaler --lease rouse/rouse-scaler --identity $POD_NAME --proxies rouse/app.kubernetes.io/name=rouse-proxy \\
+    --link 0.0.0.0:9443 --link-ca ca.crt --link-cert tls.crt --link-key tls.key
+
+Run two or more: any of them wakes a workload at once; one, the holder of the lease, does all other scaling.
+The cluster is found as kubectl finds it: $KUBECONFIG, else the Pod's service account.";
+
+/// Flags of `rouse scaler`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct ScalerArgs {
+    /// Where proxies connect
+    #[arg(
+        long = "link",
+        env = "ROUSE_LINK",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:9443"
+    )]
+    pub(crate) listen: SocketAddr,
+    /// Where the admin listener is; it is not protected, so keep it off the internet
+    #[arg(
+        long,
+        env = "ROUSE_ADMIN",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:9090"
+    )]
+    pub(crate) admin: SocketAddr,
+    /// The lease that makes one scaler the leader
+    #[arg(
+        long,
+        env = "ROUSE_LEASE",
+        value_name = "NAMESPACE/NAME",
+        default_value = "rouse/rouse-scaler"
+    )]
+    pub(crate) lease: Namespaced,
+    /// This scaler's name among those of the lease: its Pod's name
+    #[arg(long, env = "ROUSE_IDENTITY", value_name = "NAME")]
+    pub(crate) identity: String,
+    /// The proxies' Pods: only when one of them is gone is a proxy that is not heard of taken for dead
+    #[arg(
+        long,
+        env = "ROUSE_PROXIES",
+        value_name = "NAMESPACE/SELECTOR",
+        default_value = "rouse/app.kubernetes.io/name=rouse-proxy"
+    )]
+    pub(crate) proxies: Namespaced,
+    /// Look after these namespaces only; may be repeated [default: all]
+    #[arg(
+        long = "namespace",
+        env = "ROUSE_NAMESPACE",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub(crate) namespaces: Vec<String>,
+    /// Every workload that is awake is looked at no less often than this
+    #[arg(long, env = "ROUSE_TICK", value_name = "DURATION", value_parser = value::positive_duration, default_value = "1s")]
+    tick: Duration,
+    #[command(flatten)]
+    pub(crate) tls: LinkArgs,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+impl ScalerArgs {
+    /// What the scaler is started with.
+    pub(crate) fn scaler(&self) -> ScalerConfig {
+        ScalerConfig {
+            tick: self.tick,
+            ..ScalerConfig::default()
+        }
+    }
+}
+
+/// `NAMESPACE/SOMETHING`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Namespaced {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
+
+impl FromStr for Namespaced {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('/') {
+            Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => Ok(Self {
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+            }),
+            _ => Err(format!(
+                "{text:?} has no namespace; write it in front: rouse/{text}"
+            )),
+        }
+    }
+}
