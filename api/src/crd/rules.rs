@@ -171,6 +171,7 @@ fn values() -> Vec<(&'static str, &'static str, Value)> {
         ("replicas.max", "default", json!(default.max)),
         ("triggers", "maxItems", json!(MOST_TRIGGERS)),
         ("http.rules", "maxItems", json!(MOST_RULES)),
+        ("http.hosts", "maxItems", json!(LARGEST_ROUTE)),
         ("http.routes", "maxItems", json!(MOST_ROUTES)),
         ("http.routes[].hosts", "maxItems", json!(LARGEST_ROUTE)),
         (

@@ -1,6 +1,11 @@
 use std::path::Path;
 
+use proptest::prelude::*;
+use proptest::string::string_regex;
+use serde::de::DeserializeOwned;
+
 use super::*;
+use crate::resource::{ApiVersion, Duration, HeaderValue, Host, Kind, Name, ObjectName, PortRef};
 
 /// `kubectl apply` keeps the whole in an annotation of at most 256 KiB.
 const LARGEST: usize = 60 << 10;
@@ -120,4 +125,64 @@ fn yaml_is_read_back_as_what_was_written() {
     let text = yaml::write(&tricky);
     let document = crate::load::tests::json_of_yaml(&text);
     assert_eq!(document, tricky, "{text}");
+}
+
+/// Texts that a type's pattern in the definition lets through.
+fn texts<T: JsonSchema>() -> BoxedStrategy<String> {
+    let schema = of::<T>();
+    let pattern = schema["pattern"].as_str().unwrap();
+    let pattern = pattern
+        .strip_prefix('^')
+        .unwrap()
+        .strip_suffix('$')
+        .unwrap();
+    let longest = schema["maxLength"]
+        .as_u64()
+        .map_or(usize::MAX, |longest| usize::try_from(longest).unwrap());
+    let shortest = schema["minLength"]
+        .as_u64()
+        .map_or(0, |shortest| usize::try_from(shortest).unwrap());
+    string_regex(pattern)
+        .unwrap()
+        .prop_filter("length", move |text| {
+            (shortest..=longest).contains(&text.chars().count())
+        })
+        .boxed()
+}
+
+fn taken<T: DeserializeOwned>(text: &str) -> Result<(), TestCaseError> {
+    match serde_json::from_value::<T>(json!(text)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(TestCaseError::fail(format!("{text:?}: {error}"))),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_loader_takes_what_the_definition_takes(
+        name in texts::<Name>(),
+        object in texts::<ObjectName>(),
+        version in texts::<ApiVersion>(),
+        kind in texts::<Kind>(),
+        host in texts::<Host>(),
+        path in texts::<crate::resource::Path>(),
+        value in texts::<HeaderValue>(),
+        port in texts::<PortRef>(),
+        (hours, minutes, milliseconds) in (0..=8759_u32, 0..60_u32, 0..=9999_u32),
+    ) {
+        taken::<Name>(&name)?;
+        taken::<ObjectName>(&object)?;
+        taken::<ApiVersion>(&version)?;
+        taken::<Kind>(&kind)?;
+        // What is in brackets only the loader knows.
+        if !host.contains('[') {
+            taken::<Host>(&host)?;
+        }
+        taken::<crate::resource::Path>(&path)?;
+        taken::<HeaderValue>(&value)?;
+        taken::<PortRef>(&port)?;
+        taken::<Duration>(&format!("{hours}h{minutes}m{milliseconds}ms"))?;
+    }
 }

@@ -210,6 +210,7 @@ fn check_routes(document: &mut Document, spec: &HttpSpec, at: &FieldPath) {
         let message = "are missing, and so are routes: no request would come here; write hosts: [\"*\"] for every request";
         document.refuse_between(&hosts, std::slice::from_ref(&routes), message);
     }
+    at_most(document, &hosts, spec.hosts.len(), LARGEST_ROUTE);
     at_most(document, &routes, spec.routes.len(), MOST_ROUTES);
     for (i, route) in spec.routes.iter().enumerate() {
         let at = routes.index(i);
@@ -217,7 +218,8 @@ fn check_routes(document: &mut Document, spec: &HttpSpec, at: &FieldPath) {
         if parts == 0 && !document.touched(&at) {
             document.refuse(&at, "has no parts: write hosts: [\"*\"] for every request");
         }
-        if route.hosts.len().saturating_mul(route.path_prefixes.len()) > LARGEST_ROUTE {
+        let (hosts, paths) = (route.hosts.len().max(1), route.path_prefixes.len().max(1));
+        if hosts.saturating_mul(paths) > LARGEST_ROUTE {
             let message =
                 format!("has more than {LARGEST_ROUTE} pairs of host and path; divide it");
             document.refuse(&at, message);

@@ -240,3 +240,51 @@ fn a_file_for_a_cluster_has_one_workload_per_target() {
         [wanted]
     );
 }
+
+#[test]
+fn lists_are_bounded() {
+    let many = |what: &str, count: usize| vec![what; count].join(", ");
+    let refused = |http: &str| {
+        let text = with_spec(&format!("http: {{{http}}}"));
+        load_one(&text)
+            .unwrap_err()
+            .into_iter()
+            .map(|problem| problem.split_once(": ").unwrap().1.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let most = resolve::MOST_ROUTES;
+    let routes: Vec<_> = (0..=most).map(|i| format!("{{hosts: [h{i}]}}")).collect();
+    let wanted = format!(
+        "spec.http.routes: has {} entries; {most} are the most",
+        most + 1
+    );
+    assert_eq!(
+        refused(&format!("routes: [{}]", routes.join(", "))),
+        [wanted]
+    );
+    let most = resolve::LARGEST_ROUTE;
+    let wanted = format!(
+        "spec.http.hosts: has {} entries; {most} are the most",
+        most + 1
+    );
+    assert_eq!(
+        refused(&format!("hosts: [{}]", many("a", most + 1))),
+        [wanted]
+    );
+    let wanted =
+        format!("spec.http.routes[0]: has more than {most} pairs of host and path; divide it");
+    assert_eq!(
+        refused(&format!("routes: [{{hosts: [{}]}}]", many("a", most + 1))),
+        [wanted]
+    );
+    let most = super::resolve::MOST_RULES;
+    let rules = many("{match: {}, action: {noWake: {}}}", most + 1);
+    let problems = refused(&format!("hosts: [a], rules: [{rules}]"));
+    assert!(
+        problems.contains(&format!(
+            "spec.http.rules: has {} entries; {most} are the most",
+            most + 1
+        )),
+        "{problems:?}"
+    );
+}

@@ -23,8 +23,11 @@ fn is_label(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(inner) && ends
 }
 
+/// In characters: of a whole name.
+const LONGEST: usize = 253;
+
 fn is_subdomain(text: &str) -> bool {
-    text.len() <= 253 && text.split('.').all(is_label)
+    text.len() <= LONGEST && text.split('.').all(is_label)
 }
 
 impl TryFrom<String> for ObjectName {
@@ -51,6 +54,7 @@ impl TryFrom<String> for ApiVersion {
         let digit = version.strip_prefix('v').and_then(|v| v.bytes().next());
         let is_version = digit.is_some_and(|c| c.is_ascii_digit())
             && version.len() <= 63
+            && text.len() <= LONGEST
             && is_label(version)
             && !version.contains('-');
         if is_version && group.is_none_or(is_subdomain) {

@@ -68,9 +68,9 @@ macro_rules! schema {
 schema! {
     Name: {"type": "string", "pattern": NAME, "maxLength": LONGEST_NAME},
     ObjectName: {"type": "string", "pattern": OBJECT_NAME, "maxLength": 253},
-    ApiVersion: {"type": "string", "pattern": API_VERSION, "maxLength": 317},
+    ApiVersion: {"type": "string", "pattern": API_VERSION, "maxLength": 253},
     Kind: {"type": "string", "pattern": "^[A-Z][A-Za-z0-9]{0,62}$"},
-    Host: {"type": "string", "pattern": HOST, "maxLength": 255},
+    Host: {"type": "string", "pattern": HOST, "maxLength": 253},
     Path: {"type": "string", "pattern": PATH, "minLength": 1},
     HeaderName: {"type": "string", "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$"},
     HeaderValue: {"type": "string", "pattern": "^([!-~]([\\t -~]*[!-~])?)?$"},
