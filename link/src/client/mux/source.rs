@@ -1,0 +1,128 @@
+//! Whose word counts, and what the proxy is told when that changes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rouse_api::link::{Routes, Term, ToProxy, WorkloadState};
+
+use super::view::{View, keep};
+use super::{Mux, Told};
+
+/// How much a scaler's word is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// It believes it leads, but another has led later: the last resort.
+    Deposed,
+    Follows,
+    Leads(Term),
+}
+
+impl Mux {
+    fn rank(&self, view: &View) -> Option<Rank> {
+        // In a snapshot's midst it would have the proxy forget what has not yet been told.
+        if !view.synced || view.outbox.is_none() {
+            return None;
+        }
+        Some(match view.leads {
+            None => Rank::Follows,
+            Some(term) if Some(term) < self.term => Rank::Deposed,
+            Some(term) => Rank::Leads(term),
+        })
+    }
+
+    /// The best; of those alike the present one.
+    fn best(&self) -> Option<SocketAddr> {
+        let views = self.views.iter();
+        let ranked = views.filter_map(|(address, view)| {
+            let present = self.source == Some(*address);
+            Some((self.rank(view)?, present, *address))
+        });
+        ranked.max().map(|(_, _, address)| address)
+    }
+
+    pub(super) fn source_leads(&self) -> bool {
+        let view = self.source.and_then(|source| self.views.get(&source));
+        let rank = view.and_then(|view| self.rank(view));
+        matches!(rank, Some(Rank::Leads(_)))
+    }
+
+    /// Looks again whose word counts; returns what the proxy is to be told then.
+    pub(super) fn choose(&mut self) -> Vec<ToProxy> {
+        // A connection made anew has to tell anew, even when it is the one whose word counted.
+        let best = self.best();
+        if best == self.source {
+            return Vec::new();
+        }
+        self.source = best;
+        self.metrics.linked.set(i64::from(best.is_some()));
+        let Some(view) = best.and_then(|best| self.views.get(&best)) else {
+            self.without = Some(self.now);
+            return Vec::new();
+        };
+        self.metrics.source_changes.inc();
+        self.without = None;
+        let mut say = Vec::new();
+        if std::mem::take(&mut self.unlinked) {
+            say.push(ToProxy::Linked);
+        }
+        say.push(ToProxy::Role { leads: view.leads });
+        say.extend(self.told.become_as(view));
+        let void = |epoch: u64| self.void(epoch);
+        let leads = self.source_leads();
+        say.extend(
+            view.sleeps
+                .values()
+                .filter(|sleep| match sleep {
+                    ToProxy::Quiesce { epoch, .. } => leads && !void(*epoch),
+                    ToProxy::Resume { epoch, .. } | ToProxy::Asleep { epoch, .. } => !void(*epoch),
+                    _ => false,
+                })
+                .cloned(),
+        );
+        if !std::mem::replace(&mut self.told.synced, true) {
+            say.push(ToProxy::Synced);
+        }
+        say
+    }
+}
+
+impl Told {
+    pub(super) fn keep(&mut self, state: &WorkloadState) {
+        keep(&mut self.states, state);
+    }
+
+    /// Versions are each scaler's own: the proxy is told ones that only grow.
+    pub(super) fn route(&mut self, routes: Arc<Routes>) -> ToProxy {
+        let last = self.routes.as_ref().map(|told| told.version);
+        let routes = match last {
+            Some(last) if routes.version <= last => Arc::new(Routes {
+                version: last.saturating_add(1),
+                workloads: routes.workloads.clone(),
+            }),
+            _ => routes,
+        };
+        self.routes = Some(routes.clone());
+        ToProxy::Routes(routes)
+    }
+
+    /// All that differs between what the proxy knows and what this scaler says.
+    fn become_as(&mut self, view: &View) -> Vec<ToProxy> {
+        let mut say = Vec::new();
+        if let Some(routes) = &view.routes {
+            let told = self.routes.as_ref();
+            if told.is_none_or(|told| told.workloads != routes.workloads) {
+                say.push(self.route(routes.clone()));
+            }
+        }
+        let gone = self
+            .states
+            .keys()
+            .filter(|id| !view.states.contains_key(id));
+        say.extend(gone.map(|id| ToProxy::State(WorkloadState::empty(id.clone()))));
+        let differs = |state: &&WorkloadState| self.states.get(&state.workload) != Some(*state);
+        let news = view.states.values().filter(differs);
+        say.extend(news.cloned().map(ToProxy::State));
+        self.states.clone_from(&view.states);
+        say
+    }
+}
