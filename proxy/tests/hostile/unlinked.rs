@@ -2,14 +2,26 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
-use rouse_api::link::{Endpoint, EndpointId, EndpointState, ToProxy, WorkloadState};
+use rouse_api::link::{Endpoint, EndpointId, EndpointState, ToProxy, ToScaler, WorkloadState};
 use rouse_api::workload::{Http, Protocol};
 
-use crate::support::{Gateway, Steady, get, id, routed, until};
+use rouse_proxy::ProxyConfig;
+
+use crate::support::{Gateway, Steady, Upstream, get, id, routed, until};
 
 async fn gateway(pod: SocketAddr, service: SocketAddr, tune: impl FnOnce(&mut Http)) -> Gateway {
-    let gateway = Gateway::routing(|_| {}, vec![routed("hello", tune)]).await;
+    tuned(|_| {}, pod, service, tune).await
+}
+
+async fn tuned(
+    config: impl FnOnce(&mut ProxyConfig),
+    pod: SocketAddr,
+    service: SocketAddr,
+    tune: impl FnOnce(&mut Http),
+) -> Gateway {
+    let gateway = Gateway::routing(config, vec![routed("hello", tune)]).await;
     let state = WorkloadState {
         endpoints: vec![Endpoint {
             id: EndpointId("r0".into()),
@@ -29,13 +41,12 @@ async fn gateway(pod: SocketAddr, service: SocketAddr, tune: impl FnOnce(&mut Ht
 
 /// Says it, and waits until it was heard: what follows in line has an answer.
 async fn link(gateway: &Gateway, message: ToProxy, epoch: u64) {
-    use rouse_api::link::ToScaler;
     gateway.tell(message).await;
     let workload = id("nobody");
     let quiesce = ToProxy::Quiesce {
         workload,
         epoch,
-        idle_for: std::time::Duration::ZERO,
+        idle_for: Duration::ZERO,
     };
     gateway.tell(quiesce).await;
     let heard =
@@ -72,8 +83,49 @@ async fn new_connections_go_to_the_service_until_a_scaler_is_there() {
 }
 
 #[tokio::test]
+async fn a_connection_to_the_service_is_kept_while_unlinked_and_not_used_after() {
+    let (pod, service) = (Steady::start("pod").await, Upstream::bind().await);
+    let gateway = gateway(pod.address, service.address, |_| {}).await;
+    link(&gateway, ToProxy::Unlinked, 1).await;
+    let mut client = gateway.wire().await;
+    let mut replica = None;
+    for _ in 0..2 {
+        client.send(get("hello")).await;
+        let replica = match &mut replica {
+            Some(replica) => replica,
+            none => none.insert(service.accept().await),
+        };
+        replica.head().await;
+        replica
+            .send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+            .await;
+        assert_eq!(client.answer().await.text(), "ok");
+        gateway.next_reports(2).await;
+    }
+    gateway.tell(ToProxy::Linked).await;
+    replica.unwrap().closed().await;
+    assert_eq!(gateway.get("hello").await.text(), "0 pod");
+}
+
+#[tokio::test]
+async fn once_linked_the_first_request_goes_to_the_pod() {
+    let (pod, service) = (Steady::start("pod").await, Steady::start("service").await);
+    // No look at its connections in between.
+    let gateway = tuned(
+        |config| config.report_interval = Duration::from_secs(600),
+        pod.address,
+        service.address,
+        |_| {},
+    )
+    .await;
+    link(&gateway, ToProxy::Unlinked, 1).await;
+    assert_eq!(gateway.get("hello").await.text(), "0 service");
+    link(&gateway, ToProxy::Linked, 2).await;
+    assert_eq!(gateway.get("hello").await.text(), "0 pod");
+}
+
+#[tokio::test]
 async fn over_http2_too() {
-    use crate::support::Upstream;
     let (pod, service) = (Upstream::bind().await, Upstream::bind().await);
     let gateway = gateway(pod.address, service.address, |http| {
         http.protocol = Protocol::H2c;
@@ -105,7 +157,7 @@ async fn a_limited_workload_uses_the_connections_it_has_and_waits_without() {
     let mut second = gateway.wire().await;
     second.send(get("hello")).await;
     gateway.held("hello", 1).await;
-    tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+    tokio::time::sleep(Duration::from_millis(60)).await;
     gateway.held("hello", 1).await;
     first.send("x").await;
     assert_eq!(first.answer().await.text(), "1 pod");
