@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Status, Streaming};
 
 use super::outbox::Outbox;
@@ -95,6 +95,8 @@ struct Open {
     incoming: Streaming<FromScaler>,
     outbox: Arc<Outbox>,
     welcome: Welcome,
+    /// Ends what goes out, without which the stream and its connection would stay.
+    _end: DropGuard,
 }
 
 /// Dials and greets; `None` when that is no longer wanted.
@@ -117,7 +119,9 @@ async fn greet(shared: &Shared, address: SocketAddr) -> Result<Open, Ended> {
     let mut client = LinkClient::new(channel)
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(MAX_MESSAGE);
-    let outgoing = outgoing(shared, outbox.clone());
+    let end = CancellationToken::new();
+    let outgoing = outgoing(shared, outbox.clone()).take_until(end.clone().cancelled_owned());
+    let end = end.drop_guard();
     let mut incoming = client.connect(outgoing).await?.into_inner();
     let first = incoming.message().await?.ok_or(Ended::Closed)?;
     let Some(from_scaler::Message::Welcome(welcome)) = first.message else {
@@ -131,6 +135,7 @@ async fn greet(shared: &Shared, address: SocketAddr) -> Result<Open, Ended> {
         incoming,
         outbox,
         welcome,
+        _end: end,
     })
 }
 
