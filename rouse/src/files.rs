@@ -23,10 +23,15 @@ pub(crate) use watch::Watcher;
 /// Paths and texts of all files, or why some can't be read.
 pub(crate) type Contents = Result<Vec<(PathBuf, String)>, Vec<Unreadable>>;
 
-/// All workloads, in the order of files and documents; or everything that is wrong.
+/// All workloads of standalone mode, in the order of files and documents; or everything that is wrong.
 pub(crate) fn load(contents: &Contents) -> Result<Vec<Workload>, BadFiles> {
+    load_for(contents, Mode::Standalone)
+}
+
+/// The same for any mode.
+pub(crate) fn load_for(contents: &Contents, mode: Mode) -> Result<Vec<Workload>, BadFiles> {
     match contents {
-        Ok(files) => load::load(files, Mode::Standalone).map_err(BadFiles::Problems),
+        Ok(files) => load::load(files, mode).map_err(BadFiles::Problems),
         Err(unreadable) => Err(BadFiles::Unreadable(unreadable.clone())),
     }
 }

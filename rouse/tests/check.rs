@@ -12,12 +12,18 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 fn check(paths: &[&Path]) -> (i32, String, String) {
+    check_with(&[], paths)
+}
+
+fn check_with(flags: &[&str], paths: &[&Path]) -> (i32, String, String) {
     let Output {
         status,
         stdout,
         stderr,
     } = Command::new(env!("CARGO_BIN_EXE_rouse"))
         .arg("check")
+        .args(flags)
+        .env_remove("ROUSE_CLUSTER")
         .args(paths)
         .output()
         .unwrap();
@@ -93,4 +99,39 @@ fn what_is_not_there_is_bad_input() {
         stderr,
         "/does/not/exist.yaml: there is no such file or folder\n1 problem\n"
     );
+}
+
+#[test]
+fn what_runs_in_a_cluster_is_checked_for_a_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    let [cluster, standalone] =
+        ["cluster.yaml", "standalone.yaml"].map(|name| folder.path().join(name));
+    let document = |name: &str, target: &str| {
+        format!(
+            "apiVersion: rouse.dev/v1alpha1\nkind: ScaledWorkload\nmetadata: {{name: {name}}}\nspec:\n  target: {target}\n  http: {{hosts: [{name}.example.com]}}\n"
+        )
+    };
+    fs::write(&cluster, document("one", "{kind: StatefulSet}")).unwrap();
+    fs::write(&standalone, document("two", "{process: {command: [two]}}")).unwrap();
+    let well = (0, "all is well: 1 workload\n".to_owned(), String::new());
+    assert_eq!(check_with(&["--cluster"], &[&cluster]), well);
+    assert_eq!(check(&[&standalone]), well);
+    for (flags, file, field) in [
+        (
+            &["--cluster"][..],
+            &standalone,
+            "spec.target.process: is for standalone mode",
+        ),
+        (
+            &[],
+            &cluster,
+            "spec.target.kind: is not supported by this version: it runs standalone",
+        ),
+    ] {
+        let (code, stdout, stderr) = check_with(flags, &[file]);
+        assert_eq!((code, stdout.as_str()), (2, ""));
+        let begin = format!("{}:5: {field}", file.display());
+        let told = stderr.lines().any(|line| line.starts_with(&begin));
+        assert!(told, "{stderr}");
+    }
 }
