@@ -18,17 +18,18 @@ const MOST: usize = 64;
 /// Resolves the names again and again, and keeps a connection to each of their addresses, until the proxy leaves and each has ended.
 pub(super) async fn keep(shared: Arc<Shared>, news: mpsc::Sender<News>) {
     let mut known = Known::default();
+    let timing = &shared.config.timing;
+    let mut due = Instant::now();
     while !shared.leaving.is_cancelled() {
-        let found = resolve(&shared).await;
-        known.update(&shared, &news, &found);
-        let timing = &shared.config.timing;
-        let pause = match shared.mux.lock().connected() {
-            true => timing.resolve_connected,
-            false => timing.resolve_unconnected,
-        };
+        // A connection that has broken may be to an address that has moved: that is found out soon.
+        if due <= Instant::now() || !shared.mux.lock().connected() {
+            due = Instant::now() + timing.resolve_connected;
+            let found = resolve(&shared).await;
+            known.update(&shared, &news, &found);
+        }
         tokio::select! {
             () = shared.leaving.cancelled() => {}
-            () = sleep(pause) => {}
+            () = sleep(timing.resolve_unconnected) => {}
             // One that its name no longer has, and that has ended.
             Some(Ok(address)) = known.tasks.join_next() => {
                 known.gone.remove(&address);

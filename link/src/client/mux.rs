@@ -22,7 +22,7 @@ use view::View;
 /// A wake that comes later than this after the one before is a new one.
 const WAKE_REPEATS: Duration = Duration::from_secs(1);
 
-/// Wakes that are remembered before those of long ago are forgotten.
+/// Wakes that are remembered, at least, before those of long ago are forgotten.
 const WAKES: usize = 1024;
 
 /// What the proxy sees as one scaler.
@@ -34,6 +34,8 @@ pub(super) struct Mux {
     term: Option<Term>,
     told: Told,
     wakes: HashMap<WorkloadId, Waking>,
+    /// With this many wakes those of long ago are looked for: seldom, however many are new.
+    many_wakes: usize,
     /// Since when there is no source.
     without: Option<Instant>,
     unlinked: bool,
@@ -68,6 +70,7 @@ impl Mux {
             term: None,
             told: Told::default(),
             wakes: HashMap::new(),
+            many_wakes: WAKES,
             without: Some(now),
             unlinked: false,
             unlinked_after: timing.unlinked_after,
@@ -241,9 +244,10 @@ impl Mux {
 
     /// Who alone is asked to wake: the leader, until it has had its time.
     fn wake_only(&mut self, workload: &WorkloadId, now: Instant) -> Option<SocketAddr> {
-        if self.wakes.len() >= WAKES {
+        if self.wakes.len() >= self.many_wakes {
             self.wakes
                 .retain(|_, waking| now.duration_since(waking.last) < WAKE_REPEATS);
+            self.many_wakes = WAKES.max(self.wakes.len() * 2);
         }
         let new = Waking {
             first: now,

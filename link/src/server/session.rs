@@ -81,7 +81,11 @@ impl<S: Sessions> Link for Service<S> {
         if self.stop.is_cancelled() {
             return Err(Status::unavailable("the scaler is stopping"));
         }
-        let Some((to_scaler, from_scaler)) = self.sessions.open(member.clone()).await else {
+        let opening = self.sessions.open(member.clone());
+        let Some((to_scaler, from_scaler)) = timeout(self.config.handshake_timeout, opening)
+            .await
+            .map_err(|_| Status::unavailable("the scaler opens no session in time"))?
+        else {
             return Err(Status::unavailable("the scaler is stopping"));
         };
         tracing::info!(host = %member.host, instance = member.instance, version, "a proxy is connected");

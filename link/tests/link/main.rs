@@ -1,5 +1,10 @@
 //! The link over real sockets: real clients against real servers, and against scalers that behave badly.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub
+)]
 
 mod fake;
 mod session;

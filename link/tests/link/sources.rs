@@ -118,3 +118,22 @@ async fn unlinked_and_linked_again() {
     proxy.quiet().await;
     assert!(!proxy.link.status().unlinked);
 }
+
+#[tokio::test]
+async fn a_name_stands_for_all_of_its_addresses() {
+    let mut scaler = Scaler::start().await;
+    let mut config = config(&[]);
+    config.scalers = vec![
+        format!("localhost:{}", scaler.address().port()),
+        "no-such-name.invalid:80".to_owned(),
+    ];
+    let mut proxy = Proxy::with(config).await;
+    let session = scaler.session().await;
+    session.tell(None, &["a"], &[]).await;
+    proxy.until(&ToProxy::Synced).await;
+    let scalers = proxy.link.status().scalers;
+    let found = scalers
+        .iter()
+        .find(|found| found.address == scaler.address());
+    assert!(found.is_some_and(|found| found.source), "{scalers:?}");
+}

@@ -256,3 +256,15 @@ fn unlinked_is_told_once_and_linked_when_one_is_back() {
     ];
     assert_eq!(said, told);
 }
+
+#[test]
+fn wakes_of_long_ago_are_forgotten() {
+    let mut scene = Scene::new();
+    for round in 0..4 {
+        for n in 0..super::WAKES {
+            scene.mux.said(wake(&format!("w{round}-{n}")), scene.now);
+        }
+        scene.now += Duration::from_secs(2);
+    }
+    assert!(scene.mux.wakes.len() <= super::WAKES * 2);
+}
