@@ -71,8 +71,8 @@ pub fn yaml() -> String {
 
 fn schema() -> Value {
     let mut spec = of::<Spec>();
-    let unplaced = rules::add(&mut spec);
-    debug_assert!(unplaced.is_empty(), "no such fields: {unplaced:?}");
+    // A test holds that each finds its place.
+    rules::add(&mut spec);
     let mut status = of::<Status>();
     if let Some(conditions) = status.pointer_mut("/properties/conditions") {
         conditions["x-kubernetes-list-type"] = json!("map");
