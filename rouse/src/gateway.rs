@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 
 use prometheus_client::registry::Registry;
+use rouse_api::link::MemberId;
 use rouse_api::workload::{Workload, WorkloadId};
 use rouse_proxy::{LinkEnds, Proxy, ProxyConfig, ProxyStatus};
 use rouse_scaler::platform::local::{LocalConfig, LocalPlatform};
-use rouse_scaler::{Scaler, ScalerConfig, ScalerStatus, WorkloadEvent};
+use rouse_scaler::{Scaler, ScalerConfig, ScalerStatus, SessionEnd, WorkloadEvent};
 use serde::Serialize;
 use tokio::sync::broadcast;
 
@@ -44,7 +45,11 @@ impl Gateway {
         let scaler = Scaler::start(scaler, platform, registry);
         // Before the proxy is linked: the first routes it is told are all of them.
         scaler.apply(workloads).await;
-        let link = scaler.connect().await;
+        // In one process the end of the session is the proxy's.
+        let (host, instance) = ("standalone".into(), 0);
+        let link = scaler
+            .connect(MemberId { host, instance }, SessionEnd::Death)
+            .await;
         let link = LinkEnds {
             to_scaler: link.to_scaler,
             from_scaler: link.from_scaler,

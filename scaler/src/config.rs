@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use rouse_api::link::Term;
+
 /// How the scaler behaves; the same for every workload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScalerConfig {
@@ -20,6 +22,10 @@ pub struct ScalerConfig {
     pub failure_retry: Duration,
     /// After the platform refused a count, so long until the next try.
     pub scale_retry: Duration,
+    /// Replicas named as victims that are still there so long after, with no more replicas than there shall be, stay.
+    pub settle_after: Duration,
+    /// The term this scaler leads in from the start; `None`: it leads when it is told so.
+    pub leads: Option<Term>,
     /// For all replicas to stop when the scaler shuts down; what is left is killed.
     pub shutdown_timeout: Duration,
 }
@@ -35,6 +41,8 @@ impl Default for ScalerConfig {
             failure_pause: Duration::from_secs(5),
             failure_retry: Duration::from_secs(30),
             scale_retry: Duration::from_secs(1),
+            settle_after: Duration::from_secs(1),
+            leads: Some(0),
             shutdown_timeout: Duration::from_secs(35),
         }
     }

@@ -4,14 +4,21 @@
 //! ([`evaluate`]) says what to do; so a repeated or a late event does no harm.
 
 mod apply;
+mod counts;
+mod deadline;
 mod drain;
 mod entry;
 mod evaluate;
 mod event;
 mod link;
+mod members;
 mod notice;
+mod probers;
+mod role;
+mod saved;
 mod sleep;
 mod status;
+mod told;
 mod wake;
 
 #[cfg(test)]
@@ -20,14 +27,17 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rouse_api::link::{Epoch, Routes, ToProxy};
+use rouse_api::link::{Epoch, Routes, Term, ToProxy};
 use rouse_api::workload::WorkloadId;
 use tokio::time::Instant;
 
 use crate::ScalerConfig;
+use crate::demand::Roster;
 use crate::platform::Observation;
 use entry::Entry;
 pub use event::{Action, Event, SessionId};
+use members::Members;
+pub use members::{MAX_MEMBERS, SessionEnd};
 pub use notice::{EventKind, WakeCause, WakeStages, WorkloadEvent};
 pub use status::{
     DecisionStatus, FailureStatus, ReplicaStatus, ScalerStatus, SleepStatus, WakeOutcome,
@@ -38,7 +48,8 @@ pub use status::{
 #[derive(Debug)]
 pub struct Controller {
     config: ScalerConfig,
-    sessions: BTreeSet<SessionId>,
+    leads: Option<Term>,
+    members: Members,
     entries: BTreeMap<WorkloadId, Entry>,
     deadlines: BTreeSet<(Instant, WorkloadId)>,
     routes: Arc<Routes>,
@@ -49,7 +60,8 @@ pub struct Controller {
 struct Turn<'a> {
     now: Instant,
     config: &'a ScalerConfig,
-    sessions: &'a BTreeSet<SessionId>,
+    leads: Option<Term>,
+    members: &'a Members,
     epoch: &'a mut Epoch,
     out: &'a mut Vec<Action>,
 }
@@ -57,9 +69,9 @@ struct Turn<'a> {
 impl Turn<'_> {
     fn broadcast(&mut self, message: &ToProxy) {
         self.out.extend(
-            self.sessions
-                .iter()
-                .map(|session| Action::Send(*session, message.clone())),
+            self.members
+                .sessions()
+                .map(|session| Action::Send(session, message.clone())),
         );
     }
 }
@@ -69,8 +81,9 @@ impl Controller {
     #[must_use]
     pub fn new(config: ScalerConfig) -> Self {
         Self {
+            leads: config.leads,
+            members: Members::new(Roster::new(config.stable_window)),
             config,
-            sessions: BTreeSet::new(),
             entries: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             routes: Arc::default(),
@@ -83,14 +96,24 @@ impl Controller {
         let mut out = Vec::new();
         match event {
             Event::Applied(workloads) => self.applied(workloads, now, &mut out),
-            Event::SessionOpened(session) => self.opened(session, now, &mut out),
+            Event::SessionOpened {
+                session,
+                member,
+                end,
+            } => self.opened(session, member, end, now, &mut out),
             Event::SessionClosed(session) => self.closed(session, now, &mut out),
+            Event::LiveHosts(hosts) => self.live_hosts(hosts, now, &mut out),
+            Event::Lead(term) => self.lead(term, now, &mut out),
             Event::Link(session, message) => self.link(session, message, now, &mut out),
             Event::Observed(observation) => self.observed(observation, now, &mut out),
-            Event::ScaleDone(workload) => self.with(&workload, now, &mut out, Entry::scale_done),
-            Event::ScaleFailed(workload, why) => {
+            Event::ScaleDone(workload, count) => {
                 self.with(&workload, now, &mut out, |entry, turn| {
-                    entry.scale_failed(why, turn);
+                    entry.scale_done(count, turn);
+                });
+            }
+            Event::ScaleFailed(workload, error) => {
+                self.with(&workload, now, &mut out, |entry, turn| {
+                    entry.scale_failed(&error, turn);
                 });
             }
             Event::Tick => self.tick(now, &mut out),
@@ -118,14 +141,15 @@ impl Controller {
         let mut turn = Turn {
             now,
             config: &self.config,
-            sessions: &self.sessions,
+            leads: self.leads,
+            members: &self.members,
             epoch: &mut self.epoch,
             out,
         };
         change(entry, &mut turn);
         entry.evaluate(&mut turn);
-        let (gone, deadline) = (entry.is_gone(), entry.deadline(now, &self.config));
-        if let Some(old) = entry.due.replace(deadline) {
+        let (gone, deadline) = (entry.is_gone(), entry.deadline(&turn));
+        if let Some(old) = std::mem::replace(&mut entry.due, deadline) {
             self.deadlines.remove(&(old, workload.clone()));
         }
         if gone {
@@ -133,7 +157,7 @@ impl Controller {
             let (workload, kind) = (workload.clone(), EventKind::Removed);
             out.push(Action::Forget(workload.clone()));
             out.push(Action::Emit(WorkloadEvent { workload, kind }));
-        } else {
+        } else if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, workload.clone()));
         }
     }
@@ -164,6 +188,8 @@ impl Controller {
 
     fn observed(&mut self, observation: Observation, now: Instant, out: &mut Vec<Action>) {
         let workload = observation.workload.clone();
-        self.with(&workload, now, out, |entry, _| entry.observe(observation));
+        self.with(&workload, now, out, |entry, turn| {
+            entry.observe(observation, turn);
+        });
     }
 }

@@ -123,19 +123,19 @@ fn bind(
         return (0, Rule::Idle { idle });
     }
     let (wanted, rule) = within(policy, asked);
-    let bounded = current.min(policy.max);
-    if wanted >= bounded {
+    if wanted >= current {
         return (wanted, rule);
     }
     if !demand.is_complete() {
         return (
-            bounded,
+            current,
             Rule::MissingData {
                 missing: demand.missing,
                 members: demand.members,
             },
         );
     }
+    let bounded = current.min(policy.max);
     let kept = if history.covers(policy.stable_window, now) {
         history.most().max(wanted).min(bounded)
     } else {

@@ -1,6 +1,7 @@
 //! What the proxies report about one workload, as windows over time. Pure: the time is a parameter, and it is the scaler's.
 
 mod member;
+mod roster;
 mod window;
 
 #[cfg(test)]
@@ -13,8 +14,9 @@ use rouse_api::link::WorkloadReport;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::controller::SessionId;
 use member::Member;
+pub use roster::{MemberCounts, Roster};
+use window::Over;
 
 /// A member that has not reported for this long is silent: its last counts stand, and nothing scales down. Three report
 /// intervals.
@@ -23,19 +25,25 @@ pub const SILENT_AFTER: Duration = Duration::from_secs(3);
 /// The window for the fast answer to a request rate. Knative's panic window (a tenth of its stable window).
 pub const RECENT: Duration = Duration::from_secs(6);
 
-/// One workload's demand: a window for each proxy session that may send to it.
+/// A member by the number that the controller gave it. Never used again for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberNo(pub u64);
+
+/// One workload's demand: a window for each member that has ever said something about it. Of a member that has not, there
+/// never was any: no request, idle since it joined.
 #[derive(Debug, Clone)]
 pub struct Demand {
     window: Duration,
-    members: BTreeMap<SessionId, Member>,
+    created: Instant,
+    members: BTreeMap<MemberNo, Member>,
 }
 
 /// Demand at one moment, over all members.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Snapshot {
-    /// Proxy sessions that may send to the workload.
+    /// Proxies that may send to the workload, connected or not; with those that are expected.
     pub members: u32,
-    /// Those of them that never reported or are silent.
+    /// Those of them that are not connected, have not reported yet or are silent.
     pub missing: u32,
     /// Requests in flight, by the newest reports.
     pub in_flight: u32,
@@ -70,67 +78,89 @@ impl Snapshot {
 }
 
 impl Demand {
-    /// No members yet; averages will be over `window`.
+    /// Of a workload known since `created`; averages will be over `window`.
     #[must_use]
-    pub fn new(window: Duration) -> Self {
+    pub fn new(window: Duration, created: Instant) -> Self {
         Self {
             window,
+            created,
             members: BTreeMap::new(),
         }
     }
 
-    /// A session that may send to the workload. Until it reports it counts as missing.
-    pub fn join(&mut self, session: SessionId) {
-        self.members.entry(session).or_default();
+    /// The member is proven dead: what it reported counts no more.
+    pub fn leave(&mut self, member: MemberNo) {
+        self.members.remove(&member);
     }
 
-    /// The session is proven dead: what it reported counts no more.
-    pub fn leave(&mut self, session: SessionId) {
-        self.members.remove(&session);
-    }
-
-    /// Takes one report. A repeated or overtaken one (by its sequence) changes nothing; returns whether it counted.
+    /// Takes one report's part about this workload; `bucket` is what [`Roster::report`] gave for it.
     pub fn report(
         &mut self,
-        session: SessionId,
-        sequence: u64,
-        length: Duration,
+        member: MemberNo,
+        bucket: Instant,
         report: &WorkloadReport,
         now: Instant,
-    ) -> bool {
+    ) {
         let window = self.window;
-        match self.members.get_mut(&session) {
-            Some(member) => member.report(sequence, length, report, window, now),
-            None => false,
+        let member = self.members.entry(member).or_default();
+        member.report(bucket, report, window, now);
+    }
+
+    /// The member holds `held` requests at this moment.
+    pub fn held(&mut self, member: MemberNo, held: u32, now: Instant) {
+        self.members.entry(member).or_default().holds(held, now);
+    }
+
+    /// A whole report did not list the workload: the member has nothing in flight or held.
+    pub fn reset(&mut self, member: MemberNo, now: Instant) {
+        if let Some(member) = self.members.get_mut(&member) {
+            member.reset(now);
         }
     }
 
-    /// The session holds `held` requests at this moment.
-    pub fn held(&mut self, session: SessionId, held: u32, now: Instant) {
-        if let Some(member) = self.members.get_mut(&session) {
-            member.holds(held, now);
-        }
-    }
-
-    /// The moment of the latest demand known; `None` without any data.
+    /// In flight and held at one member, by its newest word.
     #[must_use]
-    pub fn last_active(&self) -> Option<Instant> {
-        self.members.values().filter_map(Member::last_active).max()
+    pub fn current_of(&self, member: MemberNo) -> u32 {
+        self.members.get(&member).map_or(0, Member::current)
+    }
+
+    /// Held at one member, by its newest word.
+    #[must_use]
+    pub fn held_by(&self, member: MemberNo) -> u32 {
+        self.members.get(&member).map_or(0, Member::holding)
+    }
+
+    /// The moment of the latest demand; of a member that never told of any it is when both it and the workload were known.
+    /// `None` without members.
+    #[must_use]
+    pub fn last_active(&self, roster: &Roster) -> Option<Instant> {
+        let of = |(no, presence): (MemberNo, &roster::Presence)| {
+            let told = self.members.get(&no).and_then(Member::last_active);
+            told.unwrap_or(presence.joined.max(self.created))
+        };
+        roster.iter().map(of).max()
     }
 
     /// Requests in flight and held, by the newest reports and wakes.
     #[must_use]
     pub fn current(&self) -> u32 {
-        let of = |member: &Member| member.in_flight().saturating_add(member.holding());
-        self.members.values().map(of).fold(0, u32::saturating_add)
+        let all = self.members.values().map(Member::current);
+        all.fold(0, u32::saturating_add)
+    }
+
+    /// Requests held, by the newest reports and wakes.
+    #[must_use]
+    pub fn held_by_all(&self) -> u32 {
+        let all = self.members.values().map(Member::holding);
+        all.fold(0, u32::saturating_add)
     }
 
     /// Demand as it stands.
     #[must_use]
-    pub fn snapshot(&self, now: Instant) -> Snapshot {
+    pub fn snapshot(&self, roster: &Roster, now: Instant) -> Snapshot {
         let mut all = Snapshot {
-            members: u32::try_from(self.members.len()).unwrap_or(u32::MAX),
-            missing: 0,
+            members: roster.len(),
+            missing: roster.missing(now),
             in_flight: 0,
             held: 0,
             concurrency: 0.0,
@@ -139,21 +169,29 @@ impl Demand {
             window: Duration::ZERO,
             idle: None,
         };
-        for member in self.members.values() {
-            if member.is_missing(now) {
-                all.missing += 1;
-            }
+        for (no, presence) in roster.iter() {
+            let over = |span: Duration| Over {
+                span,
+                reported: presence.covered(span, self.created, now),
+                silent: presence.silent_for(now),
+            };
+            let whole = over(self.window);
+            let covered = whole.reported + whole.silent.min(self.window);
+            all.window = all.window.max(covered);
+            let Some(member) = self.members.get(&no) else {
+                continue;
+            };
             all.in_flight = all.in_flight.saturating_add(member.in_flight());
             all.held = all.held.saturating_add(member.holding());
-            let average = member.average(self.window, now);
+            let average = member.average(whole, now);
             all.concurrency += average.concurrency;
             all.rate += average.rate;
-            all.recent_rate += member.average(RECENT.min(self.window), now).rate;
-            all.window = all.window.max(average.covered);
+            let recent = over(RECENT.min(self.window));
+            all.recent_rate += member.average(recent, now).rate;
         }
         if all.is_complete() {
             all.idle = self
-                .last_active()
+                .last_active(roster)
                 .map(|at| now.saturating_duration_since(at));
         }
         all

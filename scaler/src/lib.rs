@@ -17,5 +17,5 @@ mod seconds;
 mod shell;
 
 pub use config::ScalerConfig;
-pub use controller::{ScalerStatus, WorkloadEvent, WorkloadStatus};
+pub use controller::{ScalerStatus, SessionEnd, WorkloadEvent, WorkloadStatus};
 pub use shell::{LinkEnds, Scaler};

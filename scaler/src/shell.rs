@@ -1,18 +1,23 @@
 //! Carries events to the controller, and its actions to the platform and the proxies.
 
+mod changes;
 mod metrics;
 mod outbox;
 mod run;
 mod session;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use prometheus_client::registry::Registry;
-use rouse_api::link::{ToProxy, ToScaler};
-use rouse_api::workload::Workload;
+use rouse_api::link::{MemberId, Term, ToProxy, ToScaler};
+use rouse_api::workload::{Workload, WorkloadId};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::ScalerConfig;
-use crate::controller::{ScalerStatus, WorkloadEvent};
+use crate::controller::{ScalerStatus, SessionEnd, WorkloadEvent, WorkloadStatus};
 use crate::platform::Platform;
+use changes::Changes;
 use metrics::Metrics;
 use run::Shell;
 
@@ -27,14 +32,17 @@ const EVENTS: usize = 256;
 pub struct Scaler {
     commands: mpsc::Sender<Command>,
     events: broadcast::Sender<WorkloadEvent>,
+    changes: Arc<Changes>,
 }
 
-/// A proxy's ends of its session. The session lasts until one of them is dropped: that proves the proxy dead.
+/// A proxy's ends of its session. The session lasts until one of them is dropped, or the scaler ends it because the same proxy,
+/// or another on its host, has connected anew.
 #[derive(Debug)]
 pub struct LinkEnds {
     /// What the proxy says.
     pub to_scaler: mpsc::Sender<ToScaler>,
-    /// What the proxy is told: routes first, then every workload's state, then what changes.
+    /// What the proxy is told: this scaler's role, the routes, the state of each workload that has something to tell, `Synced`; then
+    /// what changes.
     pub from_scaler: mpsc::Receiver<ToProxy>,
 }
 
@@ -42,7 +50,10 @@ pub struct LinkEnds {
 #[derive(Debug)]
 enum Command {
     Apply(Vec<Workload>, oneshot::Sender<()>),
-    Connect(oneshot::Sender<LinkEnds>),
+    Connect(MemberId, SessionEnd, oneshot::Sender<LinkEnds>),
+    LiveHosts(BTreeSet<Arc<str>>, oneshot::Sender<()>),
+    Lead(Option<Term>, oneshot::Sender<()>),
+    WorkloadStatus(WorkloadId, oneshot::Sender<Option<WorkloadStatus>>),
     Status(oneshot::Sender<ScalerStatus>),
     Shutdown(oneshot::Sender<()>),
 }
@@ -54,9 +65,14 @@ impl Scaler {
         let metrics = Metrics::register(registry);
         let (commands, receiver) = mpsc::channel(QUEUE);
         let (events, _) = broadcast::channel(EVENTS);
-        let shell = Shell::new(config, platform, metrics, events.clone());
+        let changes = Arc::new(Changes::default());
+        let shell = Shell::new(config, platform, metrics, events.clone(), changes.clone());
         tokio::spawn(shell.run(receiver));
-        Self { commands, events }
+        Self {
+            commands,
+            events,
+            changes,
+        }
     }
 
     /// Replaces the whole set of workloads, in the order in which they claim routes; returns when that is in force.
@@ -65,13 +81,41 @@ impl Scaler {
         self.ask(|answer| Command::Apply(workloads, answer)).await;
     }
 
-    /// Opens a proxy's session. After a shutdown both ends are closed.
-    pub async fn connect(&self) -> LinkEnds {
-        let ends = self.ask(Command::Connect).await;
+    /// Opens a session of the proxy `member`; an earlier one of the same proxy, or of another instance on its host, is over. `end` says
+    /// what the session's end proves. After a shutdown, and with too many members, both ends are closed.
+    pub async fn connect(&self, member: MemberId, end: SessionEnd) -> LinkEnds {
+        let ends = self
+            .ask(|answer| Command::Connect(member, end, answer))
+            .await;
         ends.unwrap_or_else(|| LinkEnds {
             to_scaler: mpsc::channel(1).0,
             from_scaler: mpsc::channel(1).1,
         })
+    }
+
+    /// Proxies run on these hosts and on no others. From the first call on a live host that has never connected counts as a proxy whose
+    /// demand is not known, and one that is not connected and whose host is not live is dead. Never called, only
+    /// [`SessionEnd::Death`] and `Leaving` prove a proxy dead.
+    pub async fn live_hosts(&self, hosts: BTreeSet<Arc<str>>) {
+        self.ask(|answer| Command::LiveHosts(hosts, answer)).await;
+    }
+
+    /// From now on this scaler leads in that term, or does not lead; returns when that is in force. See [`ScalerConfig::leads`].
+    pub async fn lead(&self, term: Option<Term>) {
+        self.ask(|answer| Command::Lead(term, answer)).await;
+    }
+
+    /// What the scaler knows of one workload; `None`: it knows none of that name, or is shut down.
+    pub async fn workload_status(&self, workload: &WorkloadId) -> Option<WorkloadStatus> {
+        let workload = workload.clone();
+        let ask = |answer| Command::WorkloadStatus(workload, answer);
+        self.ask(ask).await.flatten()
+    }
+
+    /// Workloads whose status has changed since this was asked last, in phase, counts, decision, failure or the scaler's role;
+    /// waits until there is one. For one reader; safe to drop and call again. Forgotten workloads are not named.
+    pub async fn changed(&self) -> BTreeSet<WorkloadId> {
+        self.changes.take().await
     }
 
     /// What the scaler knows; empty after a shutdown.

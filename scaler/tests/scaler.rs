@@ -14,12 +14,20 @@ use common::{HELPER, PATIENCE, hello, platform, process, workload};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use rouse_api::link::{
-    EndpointState, Report, ToProxy, ToScaler, Wake, WorkloadReport, WorkloadState,
+    EndpointState, MemberId, Report, ToProxy, ToScaler, Wake, WorkloadReport, WorkloadState,
 };
 use rouse_scaler::controller::EventKind;
-use rouse_scaler::{LinkEnds, Scaler, ScalerConfig};
+use rouse_scaler::{LinkEnds, Scaler, ScalerConfig, SessionEnd};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+/// A proxy that is dead when its session ends.
+async fn connect(scaler: &Scaler, instance: u64) -> LinkEnds {
+    let host = format!("host-{instance}").into();
+    scaler
+        .connect(MemberId { host, instance }, SessionEnd::Death)
+        .await
+}
 
 async fn next(ends: &mut LinkEnds) -> ToProxy {
     timeout(PATIENCE, ends.from_scaler.recv())
@@ -72,11 +80,12 @@ async fn wakes_for_a_request_and_sleeps_again() {
     scaler
         .apply(vec![workload(process(&[HELPER, "listen"]))])
         .await;
-    let mut ends = scaler.connect().await;
+    let mut ends = connect(&scaler, 1).await;
+    assert_eq!(next(&mut ends).await, ToProxy::Role { leads: Some(0) });
     assert!(
         matches!(next(&mut ends).await, ToProxy::Routes(routes) if routes.workloads.len() == 1)
     );
-    assert!(matches!(next(&mut ends).await, ToProxy::State(state) if state.endpoints.is_empty()));
+    assert_eq!(next(&mut ends).await, ToProxy::Synced);
 
     let (workload, held, oldest) = (hello(), 1, Duration::ZERO);
     for _ in 0..20 {
@@ -169,7 +178,7 @@ async fn a_failure_reaches_the_proxies() {
     scaler
         .apply(vec![workload(process(&["/no/such/program"]))])
         .await;
-    let mut ends = scaler.connect().await;
+    let mut ends = connect(&scaler, 1).await;
     let (workload, held, oldest) = (hello(), 1, Duration::ZERO);
     ends.to_scaler
         .send(ToScaler::Wake(Wake {
@@ -189,11 +198,11 @@ async fn a_failure_reaches_the_proxies() {
 async fn a_session_ends_with_its_ends_and_all_end_with_the_scaler() {
     let mut registry = Registry::default();
     let scaler = Scaler::start(ScalerConfig::default(), platform(), &mut registry);
-    let first = scaler.connect().await;
+    let first = connect(&scaler, 1).await;
     let LinkEnds {
         to_scaler,
         mut from_scaler,
-    } = scaler.connect().await;
+    } = connect(&scaler, 2).await;
     assert_eq!(scaler.status().await.sessions, 2);
     drop(first.from_scaler);
     let closed = async {
@@ -209,6 +218,6 @@ async fn a_session_ends_with_its_ends_and_all_end_with_the_scaler() {
     .await
     .unwrap();
     assert!(to_scaler.is_closed());
-    assert!(scaler.connect().await.to_scaler.is_closed());
+    assert!(connect(&scaler, 1).await.to_scaler.is_closed());
     assert_eq!(scaler.status().await.workloads, []);
 }

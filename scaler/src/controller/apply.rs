@@ -36,7 +36,7 @@ impl Controller {
             let id = workload.id.clone();
             if !self.entries.contains_key(&id) {
                 out.push(Action::Apply(workload.clone()));
-                let entry = Entry::new(workload.clone(), &self.config, &self.sessions);
+                let entry = Entry::new(workload.clone(), &self.config, now);
                 self.entries.insert(id.clone(), entry);
             }
             self.with(&id, now, out, |entry, turn| entry.specify(workload, turn));
@@ -61,8 +61,8 @@ impl Controller {
             version,
             workloads: routed,
         });
-        for session in &self.sessions {
-            out.push(Action::Send(*session, ToProxy::Routes(self.routes.clone())));
+        for session in self.members.sessions() {
+            out.push(Action::Send(session, ToProxy::Routes(self.routes.clone())));
         }
     }
 }
@@ -76,6 +76,13 @@ impl Entry {
         }
         if self.workload.target != workload.target {
             turn.out.push(Action::Apply(workload.clone()));
+            if self.is_shared() {
+                // Counts of another target say nothing about this one.
+                self.stay_awake("it has another target", turn);
+                self.drain.clear();
+                self.seen = false;
+                self.known = None;
+            }
         }
         self.set(workload, turn.config);
     }

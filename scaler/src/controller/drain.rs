@@ -6,15 +6,16 @@ use std::collections::BTreeSet;
 use rouse_api::link::EndpointId;
 use tokio::time::Instant;
 
+use super::Turn;
 use super::entry::Entry;
-use super::{SessionId, Turn};
-use crate::platform::{Replica, ReplicaState};
+use crate::demand::MemberNo;
+use crate::platform::Replica;
 
 /// A replica that is to go.
 #[derive(Debug)]
 pub(super) struct Victim {
-    /// Sessions that may still have something in flight there.
-    waiting: BTreeSet<SessionId>,
+    /// Members that may still have something in flight there.
+    pub(super) waiting: BTreeSet<MemberNo>,
     /// It goes then, whatever is in flight.
     pub(super) deadline: Instant,
 }
@@ -26,16 +27,22 @@ impl Entry {
         let target = usize::try_from(target).unwrap_or(usize::MAX);
         let staying = self
             .live()
-            .filter(|replica| !self.leaving.contains(&replica.id));
+            .filter(|replica| !self.leaving.contains_key(&replica.id));
         let (outdated, mut current): (Vec<&Replica>, Vec<&Replica>) =
             staying.partition(|replica| replica.outdated);
-        let ready = |replica: &&Replica| replica.state == ReplicaState::Ready;
+        let ready = |replica: &&Replica| self.is_ready(replica);
         let replaced = current.iter().filter(|replica| ready(replica)).count() >= target;
         current.sort_by_key(|replica| (ready(replica), Reverse(replica.started)));
         let excess = current.len().saturating_sub(target);
+        // Where others may change the count there may be more than are wanted, and what is outdated is theirs to replace.
+        let most = usize::try_from(self.wanted).unwrap_or(usize::MAX);
+        let excess = match self.is_shared() {
+            true => excess.min(most.saturating_sub(target)),
+            false => excess,
+        };
         let outdated = outdated
             .into_iter()
-            .filter(|replica| replaced || !ready(replica));
+            .filter(|replica| !self.is_shared() && (replaced || !ready(replica)));
         current
             .into_iter()
             .take(excess)
@@ -58,10 +65,10 @@ impl Entry {
         let used = self
             .observed
             .iter()
-            .any(|replica| replica.id == *id && replica.ready_since.is_some());
+            .any(|replica| replica.id == *id && self.ready_since(replica).is_some());
         Victim {
             waiting: if used {
-                turn.sessions.clone()
+                turn.members.all().collect()
             } else {
                 BTreeSet::new()
             },
@@ -70,9 +77,9 @@ impl Entry {
     }
 
     /// A proxy has nothing in flight there any more.
-    pub(super) fn drained(&mut self, session: SessionId, endpoint: &EndpointId) {
+    pub(super) fn drained(&mut self, member: MemberNo, endpoint: &EndpointId) {
         if let Some(victim) = self.drain.get_mut(endpoint) {
-            victim.waiting.remove(&session);
+            victim.waiting.remove(&member);
         }
     }
 
@@ -80,15 +87,5 @@ impl Entry {
         self.drain
             .values()
             .all(|victim| victim.waiting.is_empty() || now >= victim.deadline)
-    }
-
-    /// The session is proven dead: nothing more is expected of it.
-    pub(super) fn no_longer_waits_for(&mut self, session: SessionId) {
-        for victim in self.drain.values_mut() {
-            victim.waiting.remove(&session);
-        }
-        if let super::entry::Phase::Quiescing(quiesce) = &mut self.phase {
-            quiesce.waiting.remove(&session);
-        }
     }
 }

@@ -1,21 +1,22 @@
 //! Everything known about one workload.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rouse_api::link::{
-    Endpoint, EndpointId, EndpointState, Epoch, Failure, ToProxy, WorkloadState,
-};
-use rouse_api::workload::{Workload, WorkloadId};
+use rouse_api::link::{EndpointId, Epoch, Failure, WorkloadState};
+use rouse_api::workload::{Target, Workload, WorkloadId};
 use tokio::time::Instant;
 
 use super::drain::Victim;
-use super::status::Last;
-use super::{Action, EventKind, SessionId, Turn, WorkloadEvent};
+use super::probers::Probing;
+use super::saved::Saved;
+use super::status::{Last, Mark};
+use super::{Action, EventKind, Turn, WakeCause, WorkloadEvent};
 use crate::ScalerConfig;
 use crate::decide::{self, Decision, Policy};
-use crate::demand::Demand;
-use crate::platform::{Observation, Replica, ReplicaState};
+use crate::demand::{Demand, MemberNo};
+use crate::platform::{Count, Replica, ReplicaState};
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -25,25 +26,39 @@ pub(super) struct Entry {
     pub(super) decide: decide::State,
     pub(super) decision: Option<Decision>,
     pub(super) phase: Phase,
-    /// Replicas asked of the platform; with a scale under way, by that one.
+    /// Replicas that there shall be; with a scale under way, by that one.
     pub(super) wanted: u32,
+    /// The newest count that the platform told.
+    pub(super) known: Option<Count>,
     pub(super) scaling: Option<Scaling>,
     /// No scale before.
     pub(super) scale_after: Option<Instant>,
     /// No attempt to sleep before.
     pub(super) sleep_after: Option<Instant>,
+    /// The platform has observed it.
+    pub(super) seen: bool,
     pub(super) observed: Vec<Replica>,
     pub(super) failure: Option<Failure>,
+    pub(super) progress: Option<Failure>,
+    /// Nothing may be scaled.
+    pub(super) blocked: Option<Failure>,
+    /// Another rules the count above zero, and never below this.
+    pub(super) governed: Option<u32>,
+    pub(super) service: Option<SocketAddr>,
+    pub(super) endpoint_of_service: Option<EndpointId>,
+    pub(super) probing: Probing,
     pub(super) drain: BTreeMap<EndpointId, Victim>,
-    /// Given to the platform as victims, still observed.
-    pub(super) leaving: BTreeSet<EndpointId>,
+    /// Given to the platform as victims, still observed; since when.
+    pub(super) leaving: BTreeMap<EndpointId, Instant>,
     /// The oldest held request of the latest Wake arrived then.
     pub(super) asked_since: Option<Instant>,
     pub(super) removed: bool,
     pub(super) due: Option<Instant>,
     pub(super) last: Last,
-    told: Option<WorkloadState>,
-    counted: Option<(u32, u32)>,
+    pub(super) saved: Saved,
+    pub(super) told: Option<WorkloadState>,
+    pub(super) counted: Option<(u32, u32)>,
+    pub(super) marked: Option<Mark>,
 }
 
 /// Where a workload is between asleep and awake.
@@ -68,15 +83,18 @@ pub(super) enum Phase {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Wake {
+    pub(super) cause: WakeCause,
     pub(super) asked: Instant,
     pub(super) raise_at: Instant,
     pub(super) held: u32,
+    /// This scaler has asked the platform for it.
+    pub(super) own: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Quiesce {
     pub(super) epoch: Epoch,
-    pub(super) waiting: BTreeSet<SessionId>,
+    pub(super) waiting: BTreeSet<MemberNo>,
     pub(super) deadline: Instant,
     /// The wake that has not ended, when the attempt began during one.
     pub(super) wake: Option<Wake>,
@@ -85,40 +103,42 @@ pub(super) struct Quiesce {
 #[derive(Debug)]
 pub(super) struct Scaling {
     /// The count before it.
-    from: u32,
+    pub(super) from: u32,
 }
 
 impl Entry {
-    pub(super) fn new(
-        workload: Arc<Workload>,
-        config: &ScalerConfig,
-        sessions: &BTreeSet<SessionId>,
-    ) -> Self {
-        let mut demand = Demand::new(config.stable_window);
-        for session in sessions {
-            demand.join(*session);
-        }
+    pub(super) fn new(workload: Arc<Workload>, config: &ScalerConfig, now: Instant) -> Self {
         Self {
             policy: Policy::of(&workload, config.stable_window),
             workload,
-            demand,
+            demand: Demand::new(config.stable_window, now),
             decide: decide::State::default(),
             decision: None,
             phase: Phase::Asleep,
             wanted: 0,
+            known: None,
             scaling: None,
             scale_after: None,
             sleep_after: None,
+            seen: false,
             observed: Vec::new(),
             failure: None,
+            progress: None,
+            blocked: None,
+            governed: None,
+            service: None,
+            endpoint_of_service: None,
+            probing: Probing::default(),
             drain: BTreeMap::new(),
-            leaving: BTreeSet::new(),
+            leaving: BTreeMap::new(),
             asked_since: None,
             removed: false,
             due: None,
             last: Last::default(),
+            saved: Saved::default(),
             told: None,
             counted: None,
+            marked: None,
         }
     }
 
@@ -131,22 +151,20 @@ impl Entry {
         self.workload = workload;
     }
 
-    pub(super) fn observe(&mut self, observation: Observation) {
-        self.observed = observation.replicas;
-        self.failure = observation.failure;
-        let live: BTreeSet<&EndpointId> = self.live().map(|replica| &replica.id).collect();
-        let leaving = self
-            .leaving
-            .iter()
-            .filter(|id| live.contains(id))
-            .cloned()
-            .collect();
-        self.leaving = leaving;
+    /// Whether others than Rouse may change its count, and choose which replicas go.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.workload.target, Target::Scalable(_))
     }
 
-    /// Removed, and the platform has nothing left to do for it.
+    /// Whether its count is known: what others may change has to be looked at first.
+    pub(super) fn is_seen(&self) -> bool {
+        self.seen || !self.is_shared()
+    }
+
+    /// Removed, and the platform has nothing left to do for it. What others own stays as it is.
     pub(super) fn is_gone(&self) -> bool {
-        self.removed && self.wanted == 0 && self.scaling.is_none() && self.phase == Phase::Asleep
+        let left = !self.is_shared() && (self.wanted > 0 || self.phase != Phase::Asleep);
+        self.removed && self.scaling.is_none() && !left
     }
 
     /// Replicas that are not told to stop yet.
@@ -154,15 +172,6 @@ impl Entry {
         self.observed
             .iter()
             .filter(|replica| replica.state != ReplicaState::Terminating)
-    }
-
-    /// Replicas that take requests.
-    pub(super) fn ready(&self) -> u32 {
-        let ready = self
-            .live()
-            .filter(|replica| self.endpoint_state(replica) == EndpointState::Ready)
-            .count();
-        u32::try_from(ready).unwrap_or(u32::MAX)
     }
 
     /// Asks the platform, unless it is still busy with the last count or refused one just now; returns whether it was asked.
@@ -175,38 +184,31 @@ impl Entry {
         if self.scaling.is_some() || self.scale_after.is_some_and(|at| turn.now < at) {
             return false;
         }
-        self.scaling = Some(Scaling { from: self.wanted });
+        let from = self.wanted;
+        self.scaling = Some(Scaling { from });
         self.scale_after = None;
         self.wanted = replicas;
-        self.leaving.extend(victims.iter().cloned());
+        let since = turn.now;
+        self.leaving
+            .extend(victims.iter().map(|id| (id.clone(), since)));
         let workload = self.id().clone();
         turn.out.push(Action::Scale {
             workload,
+            from,
             replicas,
             victims,
         });
         true
     }
 
-    pub(super) fn scale_done(&mut self, turn: &mut Turn<'_>) {
-        self.scaling = None;
-        if self.wanted == 0 {
-            self.slept(turn);
+    /// Nothing more is expected of a member that is proven dead.
+    pub(super) fn bury(&mut self, member: MemberNo) {
+        self.demand.leave(member);
+        for victim in self.drain.values_mut() {
+            victim.waiting.remove(&member);
         }
-    }
-
-    pub(super) fn scale_failed(&mut self, message: String, turn: &mut Turn<'_>) {
-        let Some(scaling) = self.scaling.take() else {
-            return;
-        };
-        self.wanted = scaling.from;
-        self.scale_after = Some(turn.now + turn.config.scale_retry);
-        self.leaving.clear();
-        self.emit(EventKind::ScaleRefused { message }, turn);
-        match self.phase {
-            Phase::Stopping { epoch, .. } => self.resume(epoch, turn),
-            Phase::Waking(_) if self.wanted == 0 => self.phase = Phase::Asleep,
-            _ => {}
+        if let Phase::Quiescing(quiesce) = &mut self.phase {
+            quiesce.waiting.remove(&member);
         }
     }
 
@@ -214,64 +216,5 @@ impl Entry {
         let workload = self.id().clone();
         turn.out
             .push(Action::Emit(WorkloadEvent { workload, kind }));
-    }
-
-    /// What proxies are to know.
-    pub(super) fn told(&self) -> WorkloadState {
-        let hidden = matches!(self.phase, Phase::Asleep | Phase::Stopping { .. });
-        let endpoints = if hidden {
-            Vec::new()
-        } else {
-            self.live().map(|replica| self.endpoint(replica)).collect()
-        };
-        // Once it may be tried again proxies hold what arrives, and their Wake is the try.
-        let failed = matches!(self.phase, Phase::Failed { over: false, .. });
-        let failure = self.failure.clone().filter(|_| failed);
-        WorkloadState {
-            endpoints,
-            failure,
-            ..WorkloadState::empty(self.id().clone())
-        }
-    }
-
-    fn endpoint(&self, replica: &Replica) -> Endpoint {
-        Endpoint {
-            probe: None,
-            id: replica.id.clone(),
-            address: replica.address,
-            state: self.endpoint_state(replica),
-        }
-    }
-
-    pub(super) fn is_draining(&self, id: &EndpointId) -> bool {
-        self.drain.contains_key(id) || self.leaving.contains(id)
-    }
-
-    fn endpoint_state(&self, replica: &Replica) -> EndpointState {
-        if self.is_draining(&replica.id) {
-            EndpointState::Draining
-        } else if replica.state == ReplicaState::Ready {
-            EndpointState::Ready
-        } else {
-            EndpointState::Starting
-        }
-    }
-
-    /// Tells every proxy what has changed for it, and the counts.
-    pub(super) fn tell(&mut self, turn: &mut Turn<'_>) {
-        let told = self.told();
-        if self.told.as_ref() != Some(&told) {
-            turn.broadcast(&ToProxy::State(told.clone()));
-            self.told = Some(told);
-        }
-        let counts = (self.wanted, self.ready());
-        if self.counted.replace(counts) != Some(counts) {
-            let (workload, (desired, ready)) = (self.id().clone(), counts);
-            turn.out.push(Action::Count {
-                workload,
-                desired,
-                ready,
-            });
-        }
     }
 }

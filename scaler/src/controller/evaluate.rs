@@ -1,43 +1,50 @@
 //! One look at everything known about a workload.
 
-use std::time::Duration;
-
 use rouse_api::link::EndpointId;
 use tokio::time::Instant;
 
 use super::entry::{Entry, Phase};
 use super::{EventKind, Turn, WakeCause};
-use crate::ScalerConfig;
 use crate::decide::{self, Decision};
-
-/// A tick of nothing would never end.
-const LEAST_TICK: Duration = Duration::from_millis(1);
 
 impl Entry {
     /// Does what follows from what is known, and tells the proxies.
     pub(super) fn evaluate(&mut self, turn: &mut Turn<'_>) {
+        self.keep_victims(turn);
+        self.name_service();
         self.note_replicas(turn);
-        let decision = self.decide(turn.now);
+        let decision = self.decide(turn);
         if self.removed {
             self.retire(turn);
-        } else {
-            self.act(&decision, turn);
+        } else if let Some(blocked) = self.blocked.clone() {
+            self.stay_awake(&blocked.message, turn);
+            self.drain.clear();
+        } else if self.is_seen() {
+            match turn.leads {
+                Some(_) => self.act(&decision, turn),
+                None => self.assist(&decision, turn),
+            }
         }
         self.decision = Some(decision);
+        if self.is_seen() {
+            self.saved.note(self.wanted, turn.now);
+        }
+        self.name_service();
+        self.choose_probers(turn.members, turn.now);
         self.tell(turn);
     }
 
-    fn decide(&mut self, now: Instant) -> Decision {
+    fn decide(&mut self, turn: &Turn<'_>) -> Decision {
         self.decide.replicas = self.wanted;
-        let demand = self.demand.snapshot(now);
-        let (decision, state) = decide::decide(&self.policy, &demand, &self.decide, now);
+        let demand = self.demand.snapshot(&turn.members.roster, turn.now);
+        let (decision, state) = decide::decide(&self.policy, &demand, &self.decide, turn.now);
         self.decide = state;
         decision
     }
 
     /// What the replicas' states mean for the phase.
     fn note_replicas(&mut self, turn: &mut Turn<'_>) {
-        let ready = self.ready() > 0;
+        let ready = self.is_serving();
         match &self.phase {
             Phase::Waking(wake) if ready => {
                 let wake = wake.clone();
@@ -55,21 +62,15 @@ impl Entry {
         }
     }
 
+    /// What the leader does.
     fn act(&mut self, decision: &Decision, turn: &mut Turn<'_>) {
-        match &mut self.phase {
+        match &self.phase {
             Phase::Asleep if decision.replicas > 0 => {
                 let cause = self.cause();
                 self.wake(cause, turn);
             }
-            Phase::Waking(_) if decision.replicas == 0 => self.quiesce(turn),
-            Phase::Waking(wake) => {
-                wake.held = wake.held.max(decision.demand.held);
-                let may_raise = turn.now >= wake.raise_at;
-                if may_raise && decision.replicas > self.wanted {
-                    self.rescale(decision.replicas, Vec::new(), decision, turn);
-                }
-            }
-            Phase::Awake if decision.replicas == 0 => self.quiesce(turn),
+            Phase::Waking(_) | Phase::Awake if decision.replicas == 0 => self.quiesce(turn),
+            Phase::Waking(_) => self.raise(decision, turn),
             Phase::Awake => {
                 self.asked_since = None;
                 self.follow(decision, turn);
@@ -80,12 +81,52 @@ impl Entry {
         }
     }
 
+    /// What every scaler does: it wakes what is waited for, and never lowers a count.
+    fn assist(&mut self, decision: &Decision, turn: &mut Turn<'_>) {
+        let shared = self.is_shared();
+        match &mut self.phase {
+            Phase::Asleep if decision.demand.held > 0 => {
+                let cause = self.cause();
+                self.wake(cause, turn);
+            }
+            Phase::Waking(_) if decision.demand.held > 0 => self.raise(decision, turn),
+            Phase::Awake => self.asked_since = None,
+            Phase::Failed { since, over } if !shared => {
+                let age = turn.now.saturating_duration_since(*since);
+                *over = age >= turn.config.failure_pause;
+            }
+            _ => {}
+        }
+    }
+
+    /// Waking: up to what is held by now.
+    fn raise(&mut self, decision: &Decision, turn: &mut Turn<'_>) {
+        let Phase::Waking(wake) = &mut self.phase else {
+            return;
+        };
+        wake.held = wake.held.max(decision.demand.held);
+        let may_raise = turn.now >= wake.raise_at && self.governed.is_none();
+        if may_raise && decision.replicas > self.wanted {
+            self.rescale(decision.replicas, Vec::new(), decision, turn);
+        }
+    }
+
     /// Awake: up at once, down after draining.
     fn follow(&mut self, decision: &Decision, turn: &mut Turn<'_>) {
+        if self.governed.is_some() {
+            self.drain.clear();
+            return;
+        }
         if decision.replicas > self.wanted {
             self.rescale(decision.replicas, Vec::new(), decision, turn);
         }
-        let target = decision.replicas.min(self.wanted);
+        // During a rollout the platform replaces replicas by itself.
+        let rollout = self.is_shared() && self.live().any(|replica| replica.outdated);
+        let target = if rollout {
+            self.wanted
+        } else {
+            decision.replicas.min(self.wanted)
+        };
         self.drain(self.victims(target), turn);
         if (target < self.wanted || !self.drain.is_empty()) && self.is_drained(turn.now) {
             let victims = self.drain.keys().cloned().collect();
@@ -112,9 +153,14 @@ impl Entry {
         asked
     }
 
-    /// The routes are gone: its replicas finish what they have and go.
+    /// The routes are gone: its replicas finish what they have and go, unless others own them.
     fn retire(&mut self, turn: &mut Turn<'_>) {
         self.stay_awake("it is removed", turn);
+        if self.is_shared() {
+            let live = self.live().map(|replica| replica.id.clone()).collect();
+            self.drain(live, turn);
+            return;
+        }
         if self.wanted == 0 {
             if self.scaling.is_none() {
                 self.phase = Phase::Asleep;
@@ -123,7 +169,7 @@ impl Entry {
         }
         let all = self
             .live()
-            .filter(|replica| !self.leaving.contains(&replica.id))
+            .filter(|replica| !self.leaving.contains_key(&replica.id))
             .map(|replica| replica.id.clone())
             .collect();
         self.drain(all, turn);
@@ -142,28 +188,19 @@ impl Entry {
         }
     }
 
-    /// When to look at it again although nothing happens.
-    pub(super) fn deadline(&self, now: Instant, config: &ScalerConfig) -> Instant {
-        let phase = match &self.phase {
-            Phase::Waking(wake) => Some(wake.raise_at),
-            Phase::Quiescing(quiesce) => Some(quiesce.deadline),
-            Phase::Failed { since, .. } => Some(*since + config.failure_pause),
-            Phase::Awake => self
-                .demand
-                .last_active()
-                .and_then(|at| at.checked_add(self.policy.idle_after)),
-            Phase::Asleep | Phase::Stopping { .. } => None,
-        };
-        let drains = self
-            .drain
-            .values()
-            .map(|victim| victim.deadline)
-            .filter(|at| *at > now)
-            .min();
-        [phase, drains, self.scale_after, self.sleep_after]
-            .into_iter()
-            .flatten()
-            .filter(|at| *at > now)
-            .fold(now + config.tick.max(LEAST_TICK), Instant::min)
+    /// Victims that the platform did not take, for it chose others, stay; known once it has as few as it shall have.
+    fn keep_victims(&mut self, turn: &Turn<'_>) {
+        let wanted = usize::try_from(self.wanted).unwrap_or(usize::MAX);
+        let settled = self.scaling.is_none() && self.wanted > 0 && self.live().count() <= wanted;
+        if settled {
+            let settle = turn.config.settle_after;
+            self.leaving
+                .retain(|_, since| turn.now.saturating_duration_since(*since) < settle);
+        }
+    }
+
+    pub(super) fn idle_at(&self, turn: &Turn<'_>) -> Option<Instant> {
+        let active = self.demand.last_active(&turn.members.roster)?;
+        active.checked_add(self.policy.idle_after)
     }
 }

@@ -1,11 +1,12 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rouse_api::link::{EndpointId, ToProxy, ToScaler};
+use rouse_api::link::{EndpointId, MemberId, Term, ToProxy, ToScaler};
 use rouse_api::workload::{Workload, WorkloadId};
 use serde::Serialize;
 
-use super::WorkloadEvent;
-use crate::platform::Observation;
+use super::{SessionEnd, WorkloadEvent};
+use crate::platform::{Count, Observation, PlatformError};
 
 /// One proxy's connection to this scaler. Never used again for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -17,17 +18,28 @@ pub enum Event {
     /// Every workload that there shall be, in the order in which they claim routes. Ids are unique.
     Applied(Vec<Workload>),
     /// A proxy is connected.
-    SessionOpened(SessionId),
-    /// A proxy is proven dead.
+    SessionOpened {
+        /// The connection.
+        session: SessionId,
+        /// The proxy.
+        member: MemberId,
+        /// What the connection's end will say about it.
+        end: SessionEnd,
+    },
+    /// The connection is over.
     SessionClosed(SessionId),
+    /// Proxies run on these hosts and on no others.
+    LiveHosts(BTreeSet<Arc<str>>),
+    /// This scaler leads in that term, or does not lead.
+    Lead(Option<Term>),
     /// A proxy said something.
     Link(SessionId, ToScaler),
     /// The platform observed something.
     Observed(Observation),
-    /// The platform took on the last scale.
-    ScaleDone(WorkloadId),
-    /// The platform refused the last scale.
-    ScaleFailed(WorkloadId, String),
+    /// The platform took on the last scale; the count that stands.
+    ScaleDone(WorkloadId, Count),
+    /// The platform did not take on the last scale.
+    ScaleFailed(WorkloadId, PlatformError),
     /// Time has passed: [`next_deadline`](super::Controller::next_deadline) is over.
     Tick,
 }
@@ -43,6 +55,8 @@ pub enum Action {
     Scale {
         /// The workload.
         workload: WorkloadId,
+        /// The count that is believed to be there.
+        from: u32,
         /// How many there shall be.
         replicas: u32,
         /// These go first.
@@ -50,6 +64,8 @@ pub enum Action {
     },
     /// For one proxy.
     Send(SessionId, ToProxy),
+    /// The session is over, for a newer one has taken its place or there are too many members; no `SessionClosed` is expected.
+    Close(SessionId),
     /// For people.
     Emit(WorkloadEvent),
     /// A workload's counts have changed.
@@ -61,4 +77,6 @@ pub enum Action {
         /// Those that take requests.
         ready: u32,
     },
+    /// What is worth knowing of a workload's status has changed; not each number in it.
+    Changed(WorkloadId),
 }

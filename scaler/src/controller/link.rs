@@ -1,31 +1,82 @@
 //! Sessions, and what they say.
 
-use rouse_api::link::{ToProxy, ToScaler};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rouse_api::link::{MemberId, Report, ToProxy, ToScaler, WorkloadState};
+use rouse_api::workload::WorkloadId;
 use tokio::time::Instant;
 
-use super::{Action, Controller, SessionId};
+use super::{Action, Controller, SessionEnd, SessionId};
+use crate::demand::MemberNo;
 
 impl Controller {
-    pub(super) fn opened(&mut self, session: SessionId, now: Instant, out: &mut Vec<Action>) {
-        self.sessions.insert(session);
-        out.push(Action::Send(session, ToProxy::Routes(self.routes.clone())));
-        for entry in self.entries.values() {
-            out.push(Action::Send(session, ToProxy::State(entry.told())));
-        }
+    pub(super) fn opened(
+        &mut self,
+        session: SessionId,
+        member: MemberId,
+        end: SessionEnd,
+        now: Instant,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(opened) = self.members.open(session, member, end, now) else {
+            out.push(Action::Close(session));
+            return;
+        };
+        out.extend(opened.replaced.map(Action::Close));
+        self.introduce(session, end, out);
         self.with_all(now, out, |entry, turn| {
-            entry.demand.join(session);
+            if let Some(dead) = opened.dead {
+                entry.bury(dead);
+            }
             // It has just been given endpoints and was not asked to stop.
             entry.stay_awake("a proxy has connected", turn);
         });
+        out.push(Action::Send(session, ToProxy::Synced));
+    }
+
+    /// All that a new session is to know. One that may have been asked to stop by another leader, or while it was not connected,
+    /// is told how that ended.
+    fn introduce(&self, session: SessionId, end: SessionEnd, out: &mut Vec<Action>) {
+        let leads = self.leads;
+        let mut send = |message| out.push(Action::Send(session, message));
+        send(ToProxy::Role { leads });
+        send(ToProxy::Routes(self.routes.clone()));
+        for entry in self.entries.values() {
+            let told = entry.told(&self.members);
+            if told != WorkloadState::empty(told.workload.clone()) {
+                send(ToProxy::State(told));
+            }
+            if leads.is_some() && end == SessionEnd::Silence {
+                entry.level(self.epoch).into_iter().for_each(&mut send);
+            }
+        }
     }
 
     pub(super) fn closed(&mut self, session: SessionId, now: Instant, out: &mut Vec<Action>) {
-        if !self.sessions.remove(&session) {
+        let Some(dead) = self.members.close(session) else {
             return;
-        }
+        };
+        let dead: Vec<MemberNo> = dead.into_iter().collect();
+        self.buried(&dead, now, out);
+    }
+
+    pub(super) fn live_hosts(
+        &mut self,
+        hosts: BTreeSet<Arc<str>>,
+        now: Instant,
+        out: &mut Vec<Action>,
+    ) {
+        let dead = self.members.live(hosts);
+        self.buried(&dead, now, out);
+    }
+
+    /// Nothing more is expected of these; and everything is looked at anew.
+    fn buried(&mut self, dead: &[MemberNo], now: Instant, out: &mut Vec<Action>) {
         self.with_all(now, out, |entry, _| {
-            entry.demand.leave(session);
-            entry.no_longer_waits_for(session);
+            for member in dead {
+                entry.bury(*member);
+            }
         });
     }
 
@@ -36,38 +87,64 @@ impl Controller {
         now: Instant,
         out: &mut Vec<Action>,
     ) {
-        if !self.sessions.contains(&session) {
+        let Some(member) = self.members.of(session) else {
             return;
-        }
+        };
         match message {
-            ToScaler::Report(report) => {
-                for part in &report.workloads {
-                    self.with(&part.workload, now, out, |entry, _| {
-                        entry
-                            .demand
-                            .report(session, report.sequence, report.length, part, now);
-                    });
-                }
-            }
+            ToScaler::Report(report) => self.report(member, &report, now, out),
             ToScaler::Wake(wake) => self.with(&wake.workload, now, out, |entry, turn| {
-                entry.demand.held(session, wake.held.max(1), now);
+                entry.demand.held(member, wake.held.max(1), now);
                 entry.asked_since = Some(now.checked_sub(wake.oldest).unwrap_or(now));
                 entry.stay_awake("a request is held", turn);
             }),
             ToScaler::Quiesced { workload, epoch } => {
                 self.with(&workload, now, out, |entry, turn| {
-                    entry.quiesced(session, epoch, turn);
+                    entry.quiesced(member, session, epoch, turn);
                 });
             }
             ToScaler::Busy { workload, epoch } => {
                 self.with(&workload, now, out, |entry, turn| entry.busy(epoch, turn));
             }
-            ToScaler::Proven { .. } | ToScaler::Leaving => {}
             ToScaler::Drained { workload, endpoint } => {
                 self.with(&workload, now, out, |entry, _| {
-                    entry.drained(session, &endpoint);
+                    entry.drained(member, &endpoint);
                 });
             }
+            ToScaler::Proven { workload, endpoint } => {
+                self.with(&workload, now, out, |entry, _| {
+                    entry.probing.proven(endpoint, now);
+                });
+            }
+            ToScaler::Leaving => {
+                let dead: Vec<MemberNo> = self.members.leave(session).into_iter().collect();
+                self.buried(&dead, now, out);
+            }
+        }
+    }
+
+    /// Looks only at the workloads that are listed, and at those that a whole report should have listed.
+    fn report(&mut self, member: MemberNo, report: &Report, now: Instant, out: &mut Vec<Action>) {
+        let roster = &mut self.members.roster;
+        let Some(bucket) = roster.report(member, report.sequence, report.length, now) else {
+            return;
+        };
+        for part in &report.workloads {
+            self.with(&part.workload, now, out, |entry, _| {
+                entry.demand.report(member, bucket, part, now);
+            });
+        }
+        if !report.whole {
+            return;
+        }
+        let listed: BTreeSet<&WorkloadId> = report.workloads.iter().map(|p| &p.workload).collect();
+        let silent: Vec<WorkloadId> = self
+            .entries
+            .iter()
+            .filter(|(id, entry)| entry.demand.current_of(member) > 0 && !listed.contains(id))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in silent {
+            self.with(&id, now, out, |entry, _| entry.demand.reset(member, now));
         }
     }
 }

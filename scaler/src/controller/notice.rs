@@ -82,6 +82,8 @@ pub enum WakeCause {
     },
     /// It must have replicas.
     Minimum,
+    /// Another scaler or somebody else has raised its count.
+    Elsewhere,
 }
 
 /// What a wake was made of.
@@ -148,6 +150,7 @@ impl fmt::Display for WakeCause {
             Self::Held { held: 1 } => f.write_str("a request is held"),
             Self::Held { held } => write!(f, "{held} requests are held"),
             Self::Minimum => f.write_str("it never has fewer"),
+            Self::Elsewhere => f.write_str("another has raised its count"),
         }
     }
 }

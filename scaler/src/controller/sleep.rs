@@ -6,15 +6,17 @@ use super::entry::{Entry, Phase, Quiesce};
 use super::status::WakeOutcome;
 use super::{Action, EventKind, SessionId, Turn, WakeStages};
 use crate::decide::Decision;
+use crate::demand::MemberNo;
 
 impl Entry {
-    /// Begins an attempt. Without any session nothing is known, and nothing is done.
+    /// Begins an attempt, by the leader only, and only while every member's demand is known.
     pub(super) fn quiesce(&mut self, turn: &mut Turn<'_>) {
         let too_soon = [self.sleep_after, self.scale_after]
             .into_iter()
             .flatten()
             .any(|at| turn.now < at);
-        if turn.sessions.is_empty() || self.scaling.is_some() || too_soon {
+        let complete = turn.members.is_complete(turn.now);
+        if turn.leads.is_none() || !complete || self.scaling.is_some() || too_soon {
             return;
         }
         self.sleep_after = None;
@@ -27,7 +29,7 @@ impl Entry {
         };
         self.phase = Phase::Quiescing(Quiesce {
             epoch,
-            waiting: turn.sessions.clone(),
+            waiting: turn.members.all().collect(),
             deadline: turn.now + turn.config.quiesce_timeout,
             wake,
         });
@@ -39,12 +41,20 @@ impl Entry {
     }
 
     /// A proxy sends nothing more.
-    pub(super) fn quiesced(&mut self, session: SessionId, epoch: Epoch, turn: &mut Turn<'_>) {
+    pub(super) fn quiesced(
+        &mut self,
+        member: MemberNo,
+        session: SessionId,
+        epoch: Epoch,
+        turn: &mut Turn<'_>,
+    ) {
         match &mut self.phase {
             Phase::Quiescing(quiesce) if quiesce.epoch == epoch => {
-                quiesce.waiting.remove(&session);
+                quiesce.waiting.remove(&member);
             }
             Phase::Quiescing(_) | Phase::Stopping { .. } | Phase::Asleep => {}
+            // Another's attempt: the leader ends it.
+            _ if turn.leads.is_none() => {}
             // Late: the attempt is off, and the proxy may still hold for it.
             Phase::Waking(_) | Phase::Awake | Phase::Failed { .. } => {
                 let workload = self.id().clone();
@@ -75,7 +85,7 @@ impl Entry {
     /// Tells everybody, also who has not answered: the question may still be on its way.
     pub(super) fn resume(&mut self, epoch: Epoch, turn: &mut Turn<'_>) {
         let workload = self.id().clone();
-        turn.broadcast(&ToProxy::Resume { workload, epoch });
+        self.tell_leading(&ToProxy::Resume { workload, epoch }, turn);
         self.phase = match &mut self.phase {
             Phase::Quiescing(Quiesce { wake, .. }) => {
                 wake.take().map_or(Phase::Awake, Phase::Waking)
@@ -101,15 +111,15 @@ impl Entry {
         );
         if decision.replicas > 0 {
             self.stay_awake(&decision.to_string(), turn);
-        } else if turn.sessions.is_empty() {
-            self.stay_awake("no proxy is connected", turn);
+        } else if !turn.members.is_complete(turn.now) {
+            self.stay_awake("not every proxy is connected", turn);
         } else if unanswered == 0 && !overdue {
             self.stop(epoch, decision, turn);
         } else if overdue {
             self.stay_awake(
                 &format!(
                     "{unanswered} of {} proxies did not answer in time",
-                    turn.sessions.len()
+                    turn.members.all().count()
                 ),
                 turn,
             );
@@ -122,7 +132,7 @@ impl Entry {
             Phase::Quiescing(quiesce) => quiesce.wake.clone(),
             _ => None,
         };
-        let all = self.live().map(|replica| replica.id.clone()).collect();
+        let all: Vec<_> = self.live().map(|replica| replica.id.clone()).collect();
         if !self.scale(0, all, turn) {
             return;
         }
@@ -136,7 +146,8 @@ impl Entry {
                 total: after,
                 held: wake.held,
             };
-            self.last.woke(WakeOutcome::Abandoned, stages, turn.now);
+            self.last
+                .woke(WakeOutcome::Abandoned, wake.cause, stages, turn.now);
             self.emit(EventKind::WakeAbandoned { after }, turn);
         }
     }
@@ -146,10 +157,14 @@ impl Entry {
         if let Phase::Stopping { epoch, why } = &self.phase {
             let (epoch, why) = (*epoch, why.clone());
             let workload = self.id().clone();
-            turn.broadcast(&ToProxy::Asleep { workload, epoch });
+            self.tell_leading(&ToProxy::Asleep { workload, epoch }, turn);
             self.last.slept(why.clone(), turn.now);
             self.emit(EventKind::Slept { why }, turn);
         }
+        self.fall_asleep();
+    }
+
+    pub(super) fn fall_asleep(&mut self) {
         self.phase = Phase::Asleep;
         self.failure = None;
         self.drain.clear();

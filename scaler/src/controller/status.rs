@@ -1,13 +1,16 @@
 //! The state as people and programs read it. Times are ages in seconds.
 
-use rouse_api::link::Failure;
+use std::mem::{Discriminant, discriminant};
+
+use rouse_api::link::{Failure, Term};
 use rouse_api::workload::WorkloadId;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::entry::{Entry, Phase};
-use super::{Controller, WakeStages};
-use crate::decide::Decision;
+use super::{Controller, WakeCause, WakeStages};
+use crate::decide::{Decision, Rule};
+use crate::demand::{MemberCounts, Roster};
 use crate::platform::ReplicaState;
 
 /// Everything the scaler knows.
@@ -16,6 +19,10 @@ use crate::platform::ReplicaState;
 pub struct ScalerStatus {
     /// Proxies connected.
     pub sessions: usize,
+    /// The term this scaler leads in; absent: another leads.
+    pub leads: Option<Term>,
+    /// Proxies that may send requests.
+    pub members: MemberCounts,
     /// By name.
     pub workloads: Vec<WorkloadStatus>,
 }
@@ -26,7 +33,8 @@ pub struct ScalerStatus {
 pub struct WorkloadStatus {
     /// Its name.
     pub workload: WorkloadId,
-    /// `asleep`, `waking`, `awake`, `quiescing`, `stopping`, `failed` or `removing`.
+    /// `asleep`, `waking`, `awake`, `quiescing`, `stopping`, `failed` or `removing`; or why nothing is scaled: `StoppedByHand`,
+    /// `Paused`, `OwnedElsewhere`, `TargetNotFound` or `Blocked`.
     pub phase: &'static str,
     /// Replicas asked of the platform.
     pub wanted: u32,
@@ -46,6 +54,17 @@ pub struct WorkloadStatus {
     pub last_wake: Option<WakeStatus>,
     /// The last sleep.
     pub last_sleep: Option<SleepStatus>,
+    /// What woke it last.
+    pub last_cause: Option<CauseStatus>,
+    /// Why nothing is scaled, while that is so.
+    pub blocked: Option<FailureStatus>,
+    /// Why it takes long, while that is not known to be final.
+    pub progress: Option<FailureStatus>,
+    /// Another autoscaler rules the count above zero, and never below this.
+    pub governed: Option<u32>,
+    /// For all time asleep, the replicas there were when it was awake last (one at least), in replica-seconds; since this scaler
+    /// knows the workload.
+    pub saved_replica_seconds: f64,
     /// The last failure; it stands while the phase is `failed`.
     pub failure: Option<FailureStatus>,
 }
@@ -97,9 +116,21 @@ pub struct WakeStatus {
     pub seconds_ago: f64,
     /// How it ended.
     pub outcome: WakeOutcome,
+    /// Why it began.
+    pub cause: WakeCause,
     /// What it was made of.
     #[serde(flatten)]
     pub stages: WakeStages,
+}
+
+/// What woke it last, whether that wake has ended or not.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CauseStatus {
+    /// Since it began.
+    pub seconds_ago: f64,
+    /// Why it began.
+    pub cause: WakeCause,
 }
 
 /// The last sleep.
@@ -116,7 +147,7 @@ pub struct SleepStatus {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FailureStatus {
-    /// Since it was observed.
+    /// Since it was observed; zero where that is not kept.
     pub seconds_ago: f64,
     /// A stable word.
     pub reason: String,
@@ -127,14 +158,25 @@ pub struct FailureStatus {
 /// What happened last, each with its time.
 #[derive(Debug, Default)]
 pub(super) struct Last {
-    wake: Option<(WakeOutcome, WakeStages, Instant)>,
+    wake: Option<(WakeOutcome, WakeCause, WakeStages, Instant)>,
+    cause: Option<(WakeCause, Instant)>,
     sleep: Option<(String, Instant)>,
     failure: Option<(Failure, Instant)>,
 }
 
 impl Last {
-    pub(super) fn woke(&mut self, outcome: WakeOutcome, stages: WakeStages, now: Instant) {
-        self.wake = Some((outcome, stages, now));
+    pub(super) fn wakes(&mut self, cause: WakeCause, now: Instant) {
+        self.cause = Some((cause, now));
+    }
+
+    pub(super) fn woke(
+        &mut self,
+        outcome: WakeOutcome,
+        cause: WakeCause,
+        stages: WakeStages,
+        now: Instant,
+    ) {
+        self.wake = Some((outcome, cause, stages, now));
     }
 
     pub(super) fn slept(&mut self, why: String, now: Instant) {
@@ -146,6 +188,20 @@ impl Last {
     }
 }
 
+/// What is worth a notice when it changes.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Mark {
+    phase: &'static str,
+    leads: Option<Term>,
+    wanted: u32,
+    ready: u32,
+    decided: Option<(u32, Discriminant<Rule>)>,
+    governed: Option<u32>,
+    failure: Option<Failure>,
+    progress: Option<Failure>,
+    ended: [Option<Instant>; 3],
+}
+
 fn ago(at: Instant, now: Instant) -> f64 {
     now.saturating_duration_since(at).as_secs_f64()
 }
@@ -155,26 +211,77 @@ impl Controller {
     #[must_use]
     pub fn status(&self, now: Instant) -> ScalerStatus {
         ScalerStatus {
-            sessions: self.sessions.len(),
+            sessions: self.members.session_count(),
+            leads: self.leads,
+            members: self.members.roster.counts(now),
             workloads: self
                 .entries
                 .values()
-                .map(|entry| entry.status(now))
+                .map(|entry| entry.status(&self.members.roster, now))
                 .collect(),
         }
+    }
+
+    /// Everything known of one workload at this moment; `None`: there is none of that name.
+    #[must_use]
+    pub fn workload_status(&self, workload: &WorkloadId, now: Instant) -> Option<WorkloadStatus> {
+        let entry = self.entries.get(workload)?;
+        Some(entry.status(&self.members.roster, now))
+    }
+
+    /// Proxies by what is known of them.
+    #[must_use]
+    pub fn member_counts(&self, now: Instant) -> MemberCounts {
+        self.members.roster.counts(now)
     }
 }
 
 impl Entry {
-    fn status(&self, now: Instant) -> WorkloadStatus {
-        let demand = self.demand.snapshot(now);
+    fn word(&self) -> &'static str {
+        match &self.blocked {
+            _ if self.removed => "removing",
+            Some(blocked) => match &*blocked.reason {
+                "StoppedByHand" => "StoppedByHand",
+                "Paused" => "Paused",
+                "OwnedElsewhere" => "OwnedElsewhere",
+                "TargetNotFound" => "TargetNotFound",
+                _ => "Blocked",
+            },
+            None => self.phase.word(),
+        }
+    }
+
+    pub(super) fn mark(&self, leads: Option<Term>) -> Mark {
+        let decision = self.decision.as_ref();
+        let failure = self.blocked.as_ref().or(self.failure.as_ref());
+        let last = &self.last;
+        Mark {
+            phase: self.word(),
+            leads,
+            wanted: self.wanted,
+            ready: self.ready(),
+            decided: decision.map(|one| (one.replicas, discriminant(&one.rule))),
+            governed: self.governed,
+            failure: failure.cloned(),
+            progress: self.progress.clone(),
+            ended: [
+                last.wake.as_ref().map(|(.., at)| *at),
+                last.sleep.as_ref().map(|(_, at)| *at),
+                last.failure.as_ref().map(|(_, at)| *at),
+            ],
+        }
+    }
+
+    fn status(&self, roster: &Roster, now: Instant) -> WorkloadStatus {
+        let demand = self.demand.snapshot(roster, now);
+        let standing = |failure: &Failure| FailureStatus {
+            seconds_ago: 0.0,
+            reason: failure.reason.clone(),
+            message: failure.message.clone(),
+        };
         WorkloadStatus {
             workload: self.id().clone(),
-            phase: if self.removed {
-                "removing"
-            } else {
-                self.phase.word()
-            },
+            phase: self.word(),
             wanted: self.wanted,
             ready: self.ready(),
             replicas: self.replicas(now),
@@ -185,15 +292,27 @@ impl Entry {
                 why: decision.to_string(),
                 decision,
             }),
-            last_wake: self.last.wake.map(|(outcome, stages, at)| WakeStatus {
-                seconds_ago: ago(at, now),
-                outcome,
-                stages,
-            }),
+            last_wake: self
+                .last
+                .wake
+                .map(|(outcome, cause, stages, at)| WakeStatus {
+                    seconds_ago: ago(at, now),
+                    outcome,
+                    cause,
+                    stages,
+                }),
             last_sleep: self.last.sleep.clone().map(|(why, at)| SleepStatus {
                 seconds_ago: ago(at, now),
                 why,
             }),
+            last_cause: self.last.cause.map(|(cause, at)| CauseStatus {
+                seconds_ago: ago(at, now),
+                cause,
+            }),
+            blocked: self.blocked.as_ref().map(standing),
+            progress: self.progress.as_ref().map(standing),
+            governed: self.governed,
+            saved_replica_seconds: self.saved.until(now),
             failure: self
                 .last
                 .failure
@@ -213,8 +332,8 @@ impl Entry {
             state: match replica.state {
                 ReplicaState::Terminating => "terminating",
                 _ if self.is_draining(&replica.id) => "draining",
-                ReplicaState::Ready => "ready",
-                ReplicaState::Starting => "starting",
+                _ if self.is_ready(replica) => "ready",
+                _ => "starting",
             },
             outdated: replica.outdated,
             age_seconds: ago(replica.started, now),

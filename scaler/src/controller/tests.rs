@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rouse_api::link::{
-    EndpointId, EndpointState, Failure, Report, ToProxy, ToScaler, Wake, WorkloadReport,
+    EndpointId, EndpointState, Failure, MemberId, Report, ToProxy, ToScaler, Wake, WorkloadReport,
     WorkloadState,
 };
 use rouse_api::workload::{
@@ -17,9 +17,9 @@ use rouse_api::workload::{
 };
 use tokio::time::Instant;
 
-use super::{Action, Controller, Event, EventKind, SessionId};
+use super::{Action, Controller, Event, EventKind, SessionEnd, SessionId};
 use crate::ScalerConfig;
-use crate::platform::{Observation, Replica, ReplicaState};
+use crate::platform::{Count, Observation, PlatformError, Replica, ReplicaState};
 
 const A: SessionId = SessionId(1);
 const B: SessionId = SessionId(2);
@@ -76,6 +76,8 @@ struct World {
     /// The last moment with demand.
     active: Instant,
     replicas: Vec<Replica>,
+    /// What the platform was asked for last.
+    asked: u32,
 }
 
 impl World {
@@ -88,10 +90,11 @@ impl World {
             active: now - SECOND * 3600,
             sequence: 0,
             replicas: Vec::new(),
+            asked: 0,
         };
         world.event(Event::Applied(vec![workload]));
         for session in sessions {
-            world.event(Event::SessionOpened(*session));
+            world.open(*session);
             world.report(*session, 0, 0, SECOND * 3600);
         }
         world
@@ -101,7 +104,7 @@ impl World {
     fn awake(sessions: &[SessionId]) -> Self {
         let mut world = Self::new(workload(), sessions);
         world.wake(A, 1);
-        world.event(Event::ScaleDone(hello()));
+        world.done();
         world.observe(&[("a", ReplicaState::Ready)]);
         for session in sessions {
             world.report(*session, 0, 0, Duration::ZERO);
@@ -110,7 +113,35 @@ impl World {
     }
 
     fn event(&mut self, event: Event) -> Vec<Action> {
-        self.controller.handle(event, self.now)
+        let out = self.controller.handle(event, self.now);
+        if let Some((asked, _)) = scales(&out).last() {
+            self.asked = *asked;
+        }
+        out
+    }
+
+    /// A session whose end is its proxy's.
+    fn open(&mut self, session: SessionId) -> Vec<Action> {
+        self.connect(session, member(session), SessionEnd::Death)
+    }
+
+    fn connect(&mut self, session: SessionId, member: MemberId, end: SessionEnd) -> Vec<Action> {
+        self.event(Event::SessionOpened {
+            session,
+            member,
+            end,
+        })
+    }
+
+    /// The platform takes on what it was asked for, and nobody else changes it.
+    fn done(&mut self) -> Vec<Action> {
+        let (version, replicas) = (0, self.asked);
+        self.event(Event::ScaleDone(hello(), Count { version, replicas }))
+    }
+
+    fn refused(&mut self) -> Vec<Action> {
+        let why = PlatformError::Refused("no".to_owned());
+        self.event(Event::ScaleFailed(hello(), why))
     }
 
     fn say(&mut self, session: SessionId, message: ToScaler) -> Vec<Action> {
@@ -222,6 +253,14 @@ impl World {
 
     fn phase(&self) -> &'static str {
         self.controller.status(self.now).workloads[0].phase
+    }
+}
+
+/// Each session here has a proxy of its own, on a host of its own.
+fn member(session: SessionId) -> MemberId {
+    MemberId {
+        host: format!("host-{}", session.0).into(),
+        instance: session.0,
     }
 }
 

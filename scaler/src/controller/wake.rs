@@ -4,7 +4,6 @@ use super::entry::{Entry, Phase, Wake};
 use super::status::WakeOutcome;
 use super::{EventKind, Turn, WakeCause, WakeStages};
 use crate::decide::Decision;
-use crate::platform::ReplicaState;
 
 /// A failure that has no wake to be told with.
 const NO_WAKE: WakeStages = WakeStages {
@@ -17,9 +16,16 @@ const NO_WAKE: WakeStages = WakeStages {
 impl Entry {
     /// Starts the first replicas: what the first request needs; more follows once it shows how much is held.
     pub(super) fn wake(&mut self, cause: WakeCause, turn: &mut Turn<'_>) {
-        let replicas = self.policy.least_awake();
+        let least = match self.governed {
+            Some(min) => min.max(1),
+            None => self.policy.least_awake(),
+        };
+        let replicas = least.max(self.wanted);
         if self.scale(replicas, Vec::new(), turn) {
             self.waking(cause, turn);
+            if let Phase::Waking(wake) = &mut self.phase {
+                wake.own = true;
+            }
             self.emit(EventKind::Waking { cause, replicas }, turn);
         }
     }
@@ -28,10 +34,13 @@ impl Entry {
     pub(super) fn waking(&mut self, cause: WakeCause, turn: &mut Turn<'_>) {
         let held = match cause {
             WakeCause::Held { held } => held,
-            WakeCause::Minimum => 0,
+            WakeCause::Minimum | WakeCause::Elsewhere => 0,
         };
         self.failure = None;
+        self.last.wakes(cause, turn.now);
         self.phase = Phase::Waking(Wake {
+            cause,
+            own: false,
             asked: self.asked_since.take().unwrap_or(turn.now),
             raise_at: turn.now + turn.config.raise_after,
             held,
@@ -41,22 +50,24 @@ impl Entry {
     /// The first replica is ready.
     pub(super) fn woke(&mut self, wake: &Wake, turn: &mut Turn<'_>) {
         self.phase = Phase::Awake;
+        let ready = self.served_since().unwrap_or(turn.now);
         let first = self
             .live()
-            .filter(|replica| replica.state == ReplicaState::Ready)
-            .min_by_key(|replica| replica.ready_since);
+            .filter(|replica| self.is_ready(replica))
+            .min_by_key(|replica| self.ready_since(replica));
         let started = first.map_or(turn.now, |replica| replica.started);
-        let ready = first
-            .and_then(|replica| replica.ready_since)
-            .unwrap_or(turn.now);
         let stages = WakeStages {
             start: started.saturating_duration_since(wake.asked),
             ready: ready.saturating_duration_since(started),
             total: ready.saturating_duration_since(wake.asked),
             held: wake.held,
         };
-        self.last.woke(WakeOutcome::Ready, stages, turn.now);
-        self.emit(EventKind::Woke(stages), turn);
+        self.last
+            .woke(WakeOutcome::Ready, wake.cause, stages, turn.now);
+        // Each wake is counted once, by the scaler that asked for it.
+        if wake.own {
+            self.emit(EventKind::Woke(stages), turn);
+        }
     }
 
     /// The platform says that none can come up.
@@ -70,6 +81,7 @@ impl Entry {
             let held = wake.held;
             self.last.woke(
                 WakeOutcome::Failed,
+                wake.cause,
                 WakeStages {
                     total,
                     held,
@@ -94,6 +106,13 @@ impl Entry {
 
     /// After a pause demand leads to another try; a workload that must have replicas needs no demand for it, only more time.
     pub(super) fn consider_retry(&mut self, decision: &Decision, turn: &mut Turn<'_>) {
+        if self.is_shared() {
+            // Its platform tries by itself, and says when there is hope.
+            if decision.replicas == 0 {
+                self.quiesce(turn);
+            }
+            return;
+        }
         let Phase::Failed { since, over } = &mut self.phase else {
             return;
         };

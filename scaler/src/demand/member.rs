@@ -3,42 +3,26 @@ use std::time::Duration;
 use rouse_api::link::WorkloadReport;
 use tokio::time::Instant;
 
-use super::SILENT_AFTER;
-use super::window::{Average, Window};
+use super::window::{Average, Over, Window};
 
-/// What one session said about one workload.
+/// What one member said about one workload.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Member {
-    last: Option<Last>,
     in_flight: u32,
     held: u32,
     last_active: Option<Instant>,
     window: Window,
 }
 
-#[derive(Debug, Clone)]
-struct Last {
-    sequence: u64,
-    at: Instant,
-}
-
 impl Member {
+    /// Takes a report's part into the bucket that began at `start`.
     pub(super) fn report(
         &mut self,
-        sequence: u64,
-        length: Duration,
+        start: Instant,
         report: &WorkloadReport,
         window: Duration,
         now: Instant,
-    ) -> bool {
-        if self
-            .last
-            .as_ref()
-            .is_some_and(|last| sequence <= last.sequence)
-        {
-            return false;
-        }
-        self.last = Some(Last { sequence, at: now });
+    ) {
         self.in_flight = report.in_flight;
         self.held = report.held;
         let active = if self.in_flight > 0 || self.held > 0 {
@@ -50,8 +34,7 @@ impl Member {
         self.last_active = Some(self.last_active.map_or(active, |known| known.max(active)));
         let integral = amount(report.in_flight_seconds) + amount(report.held_seconds);
         self.window
-            .add(integral, report.requests, length, window, now);
-        true
+            .add(start, integral, report.requests, window, now);
     }
 
     pub(super) fn holds(&mut self, held: u32, now: Instant) {
@@ -59,9 +42,11 @@ impl Member {
         self.last_active = Some(now);
     }
 
-    pub(super) fn is_missing(&self, now: Instant) -> bool {
-        self.silent_for(now)
-            .is_none_or(|silent| silent > SILENT_AFTER)
+    /// Nothing is in flight or held any more, since some moment before now.
+    pub(super) fn reset(&mut self, now: Instant) {
+        self.in_flight = 0;
+        self.held = 0;
+        self.last_active = Some(now);
     }
 
     pub(super) fn in_flight(&self) -> u32 {
@@ -72,23 +57,17 @@ impl Member {
         self.held
     }
 
+    pub(super) fn current(&self) -> u32 {
+        self.in_flight.saturating_add(self.held)
+    }
+
     pub(super) fn last_active(&self) -> Option<Instant> {
         self.last_active
     }
 
-    pub(super) fn average(&self, span: Duration, now: Instant) -> Average {
-        let silent = self
-            .silent_for(now)
-            .filter(|silent| *silent > SILENT_AFTER)
-            .unwrap_or_default();
+    pub(super) fn average(&self, over: Over, now: Instant) -> Average {
         let assumed = f64::from(self.in_flight) + f64::from(self.held);
-        self.window.average(span, silent, assumed, now)
-    }
-
-    fn silent_for(&self, now: Instant) -> Option<Duration> {
-        self.last
-            .as_ref()
-            .map(|last| now.saturating_duration_since(last.at))
+        self.window.average(over, assumed, now)
     }
 }
 

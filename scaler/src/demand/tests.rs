@@ -1,16 +1,16 @@
 use std::time::Duration;
 
+use proptest::prelude::*;
 use rouse_api::link::WorkloadReport;
 use rouse_api::workload::WorkloadId;
 use tokio::time::Instant;
 
-use super::{Demand, SILENT_AFTER};
-use crate::controller::SessionId;
+use super::{Demand, MemberNo, Roster, SILENT_AFTER, Snapshot};
 
 const WINDOW: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
-const A: SessionId = SessionId(1);
-const B: SessionId = SessionId(2);
+const A: MemberNo = MemberNo(1);
+const B: MemberNo = MemberNo(2);
 
 fn report(in_flight: u32, seconds: f64, idle_for: Duration) -> WorkloadReport {
     WorkloadReport {
@@ -24,18 +24,56 @@ fn report(in_flight: u32, seconds: f64, idle_for: Duration) -> WorkloadReport {
     }
 }
 
-fn demand(sessions: &[SessionId]) -> Demand {
-    let mut demand = Demand::new(WINDOW);
-    for session in sessions {
-        demand.join(*session);
+/// One workload's demand and those who tell of it.
+struct World {
+    roster: Roster,
+    demand: Demand,
+}
+
+impl World {
+    fn report(
+        &mut self,
+        member: MemberNo,
+        sequence: u64,
+        length: Duration,
+        report: &WorkloadReport,
+        now: Instant,
+    ) -> bool {
+        let bucket = self.roster.report(member, sequence, length, now);
+        if let Some(bucket) = bucket {
+            self.demand.report(member, bucket, report, now);
+        }
+        bucket.is_some()
     }
-    demand
+
+    /// A report that does not list the workload.
+    fn beat(&mut self, member: MemberNo, sequence: u64, now: Instant) {
+        self.roster.report(member, sequence, SECOND, now);
+    }
+
+    fn leave(&mut self, member: MemberNo) {
+        self.roster.leave(member);
+        self.demand.leave(member);
+    }
+
+    fn snapshot(&self, now: Instant) -> Snapshot {
+        self.demand.snapshot(&self.roster, now)
+    }
+}
+
+fn demand(members: &[MemberNo], now: Instant) -> World {
+    let mut roster = Roster::new(WINDOW);
+    for member in members {
+        roster.join(*member, now);
+    }
+    let demand = Demand::new(WINDOW, now);
+    World { roster, demand }
 }
 
 #[test]
 fn averages_are_weighted_by_time_and_added_over_members() {
-    let mut demand = demand(&[A, B]);
     let start = Instant::now();
+    let mut demand = demand(&[A, B], start);
     for i in 0..10_u32 {
         let now = start + SECOND * i;
         let busy = if i % 2 == 0 { 10 } else { 0 };
@@ -66,8 +104,8 @@ fn averages_are_weighted_by_time_and_added_over_members() {
 
 #[test]
 fn what_is_older_than_the_window_is_forgotten() {
-    let mut demand = demand(&[A]);
     let start = Instant::now();
+    let mut demand = demand(&[A], start);
     demand.report(A, 1, SECOND, &report(100, 100.0, Duration::ZERO), start);
     for i in 1..=60_u32 {
         demand.report(
@@ -85,8 +123,8 @@ fn what_is_older_than_the_window_is_forgotten() {
 
 #[test]
 fn a_repeated_report_counts_once() {
-    let mut demand = demand(&[A]);
     let now = Instant::now();
+    let mut demand = demand(&[A], now);
     assert!(demand.report(A, 7, SECOND, &report(5, 5.0, Duration::ZERO), now));
     assert!(!demand.report(A, 7, SECOND, &report(90, 90.0, Duration::ZERO), now));
     assert!(!demand.report(A, 6, SECOND, &report(90, 90.0, Duration::ZERO), now));
@@ -97,8 +135,8 @@ fn a_repeated_report_counts_once() {
 
 #[test]
 fn a_silent_member_keeps_its_counts_and_is_not_idle() {
-    let mut demand = demand(&[A, B]);
     let start = Instant::now();
+    let mut demand = demand(&[A, B], start);
     demand.report(A, 1, SECOND, &report(4, 4.0, Duration::ZERO), start);
     demand.report(B, 1, SECOND, &report(0, 0.0, WINDOW), start);
     let later = start + SECOND * 50;
@@ -122,8 +160,8 @@ fn a_silent_member_keeps_its_counts_and_is_not_idle() {
 
 #[test]
 fn a_member_that_never_reported_is_missing() {
-    let mut demand = demand(&[A, B]);
     let now = Instant::now();
+    let mut demand = demand(&[A, B], now);
     demand.report(A, 1, SECOND, &report(0, 0.0, WINDOW), now);
     assert_eq!(demand.snapshot(now).missing, 1);
     assert_eq!(demand.snapshot(now).idle, None);
@@ -132,18 +170,18 @@ fn a_member_that_never_reported_is_missing() {
 
 #[test]
 fn a_wake_counts_at_once() {
-    let mut demand = demand(&[A]);
     let start = Instant::now();
+    let mut demand = demand(&[A], start);
     demand.report(A, 1, SECOND, &report(0, 0.0, WINDOW), start);
-    demand.held(A, 30, start + SECOND);
+    demand.demand.held(A, 30, start + SECOND);
     let seen = demand.snapshot(start + SECOND);
     assert_eq!((seen.held, seen.idle), (30, Some(Duration::ZERO)));
 }
 
 #[test]
 fn what_is_no_amount_counts_as_none() {
-    let mut demand = demand(&[A]);
     let now = Instant::now();
+    let mut demand = demand(&[A], now);
     demand.report(
         A,
         1,
@@ -154,4 +192,97 @@ fn what_is_no_amount_counts_as_none() {
     demand.report(A, 2, SECOND, &report(0, -5.0, Duration::ZERO), now);
     demand.report(A, 3, SECOND, &report(0, f64::INFINITY, Duration::ZERO), now);
     assert!(demand.snapshot(now).concurrency.abs() < 1e-9);
+}
+
+#[test]
+fn time_without_an_entry_was_without_demand() {
+    let start = Instant::now();
+    let mut demand = demand(&[A], start);
+    demand.report(A, 1, SECOND, &report(10, 10.0, Duration::ZERO), start);
+    demand.report(A, 2, SECOND, &report(0, 0.0, SECOND), start + SECOND);
+    for i in 2..10_u32 {
+        demand.beat(A, u64::from(i) + 1, start + SECOND * i);
+    }
+    let seen = demand.snapshot(start + SECOND * 9);
+    assert!((seen.concurrency - 1.0).abs() < 1e-9, "{seen:?}");
+    assert_eq!(seen.window, SECOND * 10);
+    assert_eq!((seen.missing, seen.idle), (0, Some(SECOND * 9)));
+}
+
+#[test]
+fn what_was_never_listed_is_idle_since_both_were_known() {
+    let start = Instant::now();
+    let mut demand = demand(&[A], start);
+    demand.demand = Demand::new(WINDOW, start + SECOND * 5);
+    demand.beat(A, 1, start + SECOND * 7);
+    let seen = demand.snapshot(start + SECOND * 8);
+    assert_eq!(seen.idle, Some(SECOND * 3));
+}
+
+#[test]
+fn a_new_session_counts_anew_and_keeps_the_windows() {
+    let start = Instant::now();
+    let mut demand = demand(&[A], start);
+    demand.report(A, 900, SECOND, &report(6, 6.0, Duration::ZERO), start);
+    demand.roster.unlink(A);
+    assert_eq!(
+        demand.snapshot(start).missing,
+        1,
+        "although it has just reported"
+    );
+    demand.roster.join(A, start + SECOND);
+    assert_eq!(demand.snapshot(start + SECOND).missing, 1, "not yet heard");
+    let now = start + SECOND * 2;
+    assert!(demand.report(A, 0, SECOND, &report(0, 0.0, SECOND), now));
+    let seen = demand.snapshot(now);
+    assert_eq!((seen.missing, seen.in_flight), (0, 0));
+    assert!((seen.concurrency - 3.0).abs() < 1e-9, "{seen:?}");
+}
+
+#[test]
+fn expected_hosts_are_missing_members() {
+    let start = Instant::now();
+    let mut demand = demand(&[A], start);
+    demand.beat(A, 1, start);
+    demand.roster.expect(2);
+    let seen = demand.snapshot(start);
+    assert_eq!((seen.members, seen.missing, seen.idle), (3, 2, None));
+}
+
+/// Milliseconds since the last report, and the demand of the interval.
+fn any_demand() -> impl Strategy<Value = Vec<(u64, Option<(u32, u64)>)>> {
+    let demand = prop_oneof![3 => Just(None), 1 => (0..20_u32, 0..50_u64).prop_map(Some)];
+    prop::collection::vec((100..2500_u64, demand), 1..120)
+}
+
+proptest! {
+    #[test]
+    fn told_sparsely_it_is_what_it_is_told_densely(steps in any_demand()) {
+        let start = Instant::now();
+        let (mut dense, mut sparse) = (demand(&[A], start), demand(&[A], start));
+        let (mut now, mut active, mut was_busy) = (start, start, false);
+        for (sequence, (millis, told)) in (0_u64..).zip(steps) {
+            let length = Duration::from_millis(millis);
+            now += length;
+            let (in_flight, requests) = told.unwrap_or_default();
+            let busy = in_flight > 0 || requests > 0;
+            if busy {
+                active = now;
+            }
+            let part = WorkloadReport {
+                requests,
+                ..report(in_flight, f64::from(in_flight) * length.as_secs_f64(), now - active)
+            };
+            dense.report(A, sequence, length, &part, now);
+            if busy || was_busy {
+                sparse.report(A, sequence, length, &part, now);
+            } else {
+                sparse.roster.report(A, sequence, length, now);
+            }
+            was_busy = busy;
+            prop_assert_eq!(dense.snapshot(now), sparse.snapshot(now));
+            let later = now + SILENT_AFTER * 3;
+            prop_assert_eq!(dense.snapshot(later), sparse.snapshot(later), "silent");
+        }
+    }
 }

@@ -3,13 +3,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Reports that arrive within one bucket's span are added up.
-const BUCKET: Duration = Duration::from_secs(1);
-
 /// Averages of less than this would make much of one request.
 const LEAST_COVERED: Duration = Duration::from_secs(1);
 
-/// Sums of one member's reports in buckets of a second; never more of them than the window has seconds, and one.
+/// Sums of one member's reports about one workload, in the member's buckets of a second; never more of them than the window has seconds,
+/// and one. Time that the member's reports cover and no bucket stands for was without demand.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Window {
     buckets: VecDeque<Bucket>,
@@ -21,7 +19,16 @@ struct Bucket {
     /// Request-seconds, in flight and held.
     integral: f64,
     requests: u64,
-    length: Duration,
+}
+
+/// The time that averages are over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Over {
+    pub(super) span: Duration,
+    /// Covered by reports within the span.
+    pub(super) reported: Duration,
+    /// Without a report.
+    pub(super) silent: Duration,
 }
 
 /// One member's averages.
@@ -29,15 +36,15 @@ struct Bucket {
 pub(super) struct Average {
     pub(super) concurrency: f64,
     pub(super) rate: f64,
-    pub(super) covered: Duration,
 }
 
 impl Window {
+    /// Adds to the bucket that began at `start`, which never goes back.
     pub(super) fn add(
         &mut self,
+        start: Instant,
         integral: f64,
         requests: u64,
-        length: Duration,
         window: Duration,
         now: Instant,
     ) {
@@ -49,49 +56,38 @@ impl Window {
             self.buckets.pop_front();
         }
         match self.buckets.back_mut() {
-            Some(last) if now.saturating_duration_since(last.start) < BUCKET => {
+            Some(last) if last.start == start => {
                 last.integral += integral;
                 last.requests = last.requests.saturating_add(requests);
-                last.length = last.length.saturating_add(length);
             }
             _ => self.buckets.push_back(Bucket {
-                start: now,
+                start,
                 integral,
                 requests,
-                length,
             }),
         }
     }
 
-    /// Averages over the last `span`. For `silent` (time without a report) the `assumed` concurrency is taken to have gone on.
-    pub(super) fn average(
-        &self,
-        span: Duration,
-        silent: Duration,
-        assumed: f64,
-        now: Instant,
-    ) -> Average {
-        let silent = silent.min(span);
+    /// Averages; for the silent time the `assumed` concurrency is taken to have gone on.
+    pub(super) fn average(&self, over: Over, assumed: f64, now: Instant) -> Average {
+        let silent = over.silent.min(over.span);
         let mut integral = assumed * silent.as_secs_f64();
         let mut requests = 0_u64;
-        let mut reported = Duration::ZERO;
         for bucket in self.buckets.iter().rev() {
-            if now.saturating_duration_since(bucket.start) >= span {
+            if now.saturating_duration_since(bucket.start) >= over.span {
                 break;
             }
             integral += bucket.integral;
             requests = requests.saturating_add(bucket.requests);
-            reported = reported.saturating_add(bucket.length);
         }
-        let covered = reported.saturating_add(silent);
+        let covered = over.reported.saturating_add(silent);
         Average {
             concurrency: integral / covered.max(LEAST_COVERED).as_secs_f64(),
             #[expect(
                 clippy::cast_precision_loss,
                 reason = "2^53 requests in a window are out of reach"
             )]
-            rate: requests as f64 / reported.max(LEAST_COVERED).as_secs_f64(),
-            covered,
+            rate: requests as f64 / over.reported.max(LEAST_COVERED).as_secs_f64(),
         }
     }
 }

@@ -7,6 +7,7 @@ use prometheus_client::registry::Registry;
 use rouse_api::workload::WorkloadId;
 
 use crate::controller::{EventKind, WorkloadEvent};
+use crate::demand::MemberCounts;
 
 const OUTCOMES: [&str; 3] = ["ready", "failed", "abandoned"];
 
@@ -17,6 +18,8 @@ pub(super) struct Metrics {
     wakes: Family<WakeLabels, Counter>,
     sleeps: Family<WorkloadLabels, Counter>,
     stages: Family<StageLabels, Histogram, fn() -> Histogram>,
+    leader: Gauge,
+    members: Family<MemberLabels, Gauge>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -37,6 +40,11 @@ struct WorkloadLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MemberLabels {
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StageLabels {
     stage: &'static str,
 }
@@ -53,6 +61,8 @@ impl Metrics {
             wakes: Family::default(),
             sleeps: Family::default(),
             stages: Family::new_with_constructor(stage_histogram),
+            leader: Gauge::default(),
+            members: Family::default(),
         };
         let scaler = registry.sub_registry_with_prefix("rouse_scaler");
         scaler.register(
@@ -75,7 +85,35 @@ impl Metrics {
             "What successful wakes were made of: start until the replica was started, ready from there until it was ready",
             metrics.stages.clone(),
         );
+        scaler.register(
+            "leader",
+            "1 while this scaler leads",
+            metrics.leader.clone(),
+        );
+        scaler.register(
+            "members",
+            "Proxies that may send requests: reporting; connected and silent; disconnected and not proven dead; expected, for their host lives",
+            metrics.members.clone(),
+        );
         metrics
+    }
+
+    pub(super) fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
+    }
+
+    pub(super) fn members(&self, members: MemberCounts) {
+        let counts = [
+            ("reporting", members.reporting),
+            ("silent", members.silent),
+            ("disconnected", members.disconnected),
+            ("expected", members.expected),
+        ];
+        for (state, count) in counts {
+            self.members
+                .get_or_create(&MemberLabels { state })
+                .set(i64::from(count));
+        }
     }
 
     pub(super) fn count(&self, workload: &WorkloadId, desired: u32, ready: u32) {

@@ -2,19 +2,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rouse_api::link::MemberId;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
+use super::changes::Changes;
 use super::metrics::Metrics;
-use super::outbox::Outbox;
+use super::session::Seat;
 use super::{Command, LinkEnds, QUEUE, session};
 use crate::ScalerConfig;
-use crate::controller::{Action, Controller, Event, EventKind, SessionId, WorkloadEvent};
-use crate::platform::{Platform, ScaleOrder};
+use crate::controller::{
+    Action, Controller, Event, EventKind, SessionEnd, SessionId, WorkloadEvent,
+};
+use crate::platform::{Platform, PlatformError, ScaleOrder};
 
 /// For the platform to take a count on.
 const SCALE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Silent members show in the metrics by then.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct Shell<P> {
     platform: Arc<P>,
@@ -22,7 +29,8 @@ pub(super) struct Shell<P> {
     shutdown_timeout: Duration,
     metrics: Metrics,
     notices: broadcast::Sender<WorkloadEvent>,
-    outboxes: BTreeMap<SessionId, Arc<Outbox>>,
+    changes: Arc<Changes>,
+    seats: BTreeMap<SessionId, Seat>,
     next_session: u64,
     sessions: JoinSet<()>,
     scales: JoinSet<Event>,
@@ -36,15 +44,18 @@ impl<P: Platform> Shell<P> {
         platform: P,
         metrics: Metrics,
         notices: broadcast::Sender<WorkloadEvent>,
+        changes: Arc<Changes>,
     ) -> Self {
         let (inputs, input) = mpsc::channel(QUEUE);
+        metrics.leads(config.leads.is_some());
         Self {
             platform: Arc::new(platform),
             shutdown_timeout: config.shutdown_timeout,
             controller: Controller::new(config),
             metrics,
             notices,
-            outboxes: BTreeMap::new(),
+            changes,
+            seats: BTreeMap::new(),
             next_session: 0,
             sessions: JoinSet::new(),
             scales: JoinSet::new(),
@@ -55,6 +66,8 @@ impl<P: Platform> Shell<P> {
 
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let platform = self.platform.clone();
+        let mut counted = interval(COUNT_EVERY);
+        counted.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let deadline = self.controller.next_deadline();
             let event = tokio::select! {
@@ -69,6 +82,11 @@ impl<P: Platform> Shell<P> {
                 Some(event) = self.input.recv() => event,
                 Some(Ok(event)) = self.scales.join_next() => event,
                 Some(_) = self.sessions.join_next() => continue,
+                _ = counted.tick() => {
+                    let members = self.controller.member_counts(Instant::now());
+                    self.metrics.members(members);
+                    continue;
+                }
                 observation = platform.observe() => Event::Observed(observation),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Event::Tick,
             };
@@ -82,9 +100,22 @@ impl<P: Platform> Shell<P> {
                 self.handle(Event::Applied(workloads));
                 let _ = done.send(());
             }
-            Command::Connect(answer) => {
-                let ends = self.connect();
+            Command::Connect(member, end, answer) => {
+                let ends = self.connect(member, end);
                 let _ = answer.send(ends);
+            }
+            Command::LiveHosts(hosts, done) => {
+                self.handle(Event::LiveHosts(hosts));
+                let _ = done.send(());
+            }
+            Command::Lead(term, done) => {
+                self.metrics.leads(term.is_some());
+                self.handle(Event::Lead(term));
+                let _ = done.send(());
+            }
+            Command::WorkloadStatus(workload, answer) => {
+                let status = self.controller.workload_status(&workload, Instant::now());
+                let _ = answer.send(status);
             }
             Command::Status(answer) => {
                 let _ = answer.send(self.controller.status(Instant::now()));
@@ -94,21 +125,25 @@ impl<P: Platform> Shell<P> {
         }
     }
 
-    fn connect(&mut self) -> LinkEnds {
+    fn connect(&mut self, member: MemberId, end: SessionEnd) -> LinkEnds {
         self.next_session += 1;
-        let id = SessionId(self.next_session);
-        let outbox = Arc::new(Outbox::default());
-        self.outboxes.insert(id, outbox.clone());
+        let session = SessionId(self.next_session);
+        let seat = Seat::new();
         let (to_scaler, from_proxy) = mpsc::channel(QUEUE);
         let (to_proxy, from_scaler) = mpsc::channel(QUEUE);
         self.sessions.spawn(session::run(
-            id,
-            outbox,
+            session,
+            (seat.outbox.clone(), seat.stop()),
             from_proxy,
             to_proxy,
             self.inputs.clone(),
         ));
-        self.handle(Event::SessionOpened(id));
+        self.seats.insert(session, seat);
+        self.handle(Event::SessionOpened {
+            session,
+            member,
+            end,
+        });
         LinkEnds {
             to_scaler,
             from_scaler,
@@ -117,7 +152,7 @@ impl<P: Platform> Shell<P> {
 
     fn handle(&mut self, event: Event) {
         if let Event::SessionClosed(session) = &event {
-            self.outboxes.remove(session);
+            self.seats.remove(session);
         }
         for action in self.controller.handle(event, Instant::now()) {
             self.perform(action);
@@ -130,25 +165,31 @@ impl<P: Platform> Shell<P> {
             Action::Forget(workload) => {
                 self.platform.forget(&workload);
                 self.metrics.forget(&workload);
+                self.changes.forget(&workload);
             }
             Action::Scale {
                 workload,
+                from,
                 replicas,
                 victims,
             } => {
                 let order = ScaleOrder {
                     workload,
-                    from: 0,
+                    from,
                     to: replicas,
                     victims,
                 };
                 self.scales.spawn(scale(self.platform.clone(), order));
             }
             Action::Send(session, message) => {
-                if let Some(outbox) = self.outboxes.get(&session) {
-                    outbox.put(message);
+                if let Some(seat) = self.seats.get(&session) {
+                    seat.outbox.put(message);
                 }
             }
+            Action::Close(session) => {
+                self.seats.remove(&session);
+            }
+            Action::Changed(workload) => self.changes.put(workload),
             Action::Count {
                 workload,
                 desired,
@@ -176,12 +217,12 @@ impl<P: Platform> Shell<P> {
 async fn scale<P: Platform>(platform: Arc<P>, order: ScaleOrder) -> Event {
     let workload = order.workload.clone();
     match timeout(SCALE_TIMEOUT, platform.scale(order)).await {
-        Ok(Ok(_)) => Event::ScaleDone(workload),
-        Ok(Err(error)) => Event::ScaleFailed(workload, error.to_string()),
-        Err(_) => Event::ScaleFailed(
-            workload,
-            format!("no answer within {} s", SCALE_TIMEOUT.as_secs()),
-        ),
+        Ok(Ok(count)) => Event::ScaleDone(workload, count),
+        Ok(Err(error)) => Event::ScaleFailed(workload, error),
+        Err(_) => {
+            let why = format!("no answer within {} s", SCALE_TIMEOUT.as_secs());
+            Event::ScaleFailed(workload, PlatformError::Refused(why))
+        }
     }
 }
 

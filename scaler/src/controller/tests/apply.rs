@@ -11,13 +11,15 @@ fn routes(actions: &[Action]) -> Vec<(u64, usize)> {
 #[test]
 fn a_session_gets_routes_and_then_every_state() {
     let mut world = World::awake(&[A]);
-    let opened = world.event(Event::SessionOpened(B));
+    let opened = world.open(B);
     let messages = sent(&opened, B);
+    assert_eq!(messages[0], ToProxy::Role { leads: Some(0) });
     assert!(
-        matches!(&messages[0], ToProxy::Routes(routes) if routes.version == 1 && routes.workloads.len() == 1)
+        matches!(&messages[1], ToProxy::Routes(routes) if routes.version == 1 && routes.workloads.len() == 1)
     );
-    assert!(matches!(&messages[1], ToProxy::State(state) if state.endpoints.len() == 1));
-    assert_eq!(messages.len(), 2);
+    assert!(matches!(&messages[2], ToProxy::State(state) if state.endpoints.len() == 1));
+    assert_eq!(messages[3], ToProxy::Synced);
+    assert_eq!(messages.len(), 4);
 }
 
 #[test]
@@ -58,7 +60,7 @@ fn a_removed_workload_loses_its_routes_then_drains_then_goes() {
     let (workload, endpoint) = (hello(), EndpointId("a".into()));
     let drained = world.say(A, ToScaler::Drained { workload, endpoint });
     assert_eq!(scales(&drained), [(0, vec!["a"])]);
-    let gone = world.event(Event::ScaleDone(hello()));
+    let gone = world.done();
     assert_eq!(endpoints(&gone, A), []);
     assert!(gone.contains(&Action::Forget(hello())));
     assert_eq!(kinds(&gone), [EventKind::Removed]);
@@ -79,17 +81,13 @@ fn removed_while_waking_it_stops_after_the_scale_under_way() {
     world.wake(A, 1);
     world.observe(&[("a", ReplicaState::Starting)]);
     assert_eq!(scales(&world.event(Event::Applied(Vec::new()))), []);
-    let next = world.event(Event::ScaleDone(hello()));
+    let next = world.done();
     assert_eq!(
         scales(&next),
         [(0, vec!["a"])],
         "it was never used: nothing to drain"
     );
-    assert!(
-        world
-            .event(Event::ScaleDone(hello()))
-            .contains(&Action::Forget(hello()))
-    );
+    assert!(world.done().contains(&Action::Forget(hello())));
     assert_eq!(world.observe(&[]), [], "late");
 }
 
@@ -112,5 +110,5 @@ fn what_is_unknown_is_ignored() {
     world.event(Event::Applied(Vec::new()));
     assert_eq!(world.wake(A, 1), []);
     assert_eq!(world.wake(SessionId(77), 1), []);
-    assert_eq!(world.event(Event::ScaleDone(hello())), []);
+    assert_eq!(world.done(), []);
 }

@@ -13,7 +13,7 @@ fn drained(endpoint: &str) -> ToScaler {
 fn draining(sessions: &[SessionId]) -> World {
     let mut world = World::awake(sessions);
     world.report(A, 30, 0, Duration::ZERO);
-    world.event(Event::ScaleDone(hello()));
+    world.done();
     world.now += MS;
     world.observe(&[("a", READY), ("b", READY)]);
     world.now += MS;
@@ -45,7 +45,7 @@ fn goes_once_every_proxy_has_drained_it() {
     }
     let last = world.say(B, drained("b"));
     assert_eq!(scales(&last), [(1, vec!["b", "c"])]);
-    let done = world.event(Event::ScaleDone(hello()));
+    let done = world.done();
     assert!(
         states(&done, A).is_empty(),
         "it drains until it is gone: {done:?}"
@@ -100,7 +100,7 @@ fn a_session_that_ends_has_drained() {
 fn one_that_never_was_ready_goes_first_and_at_once() {
     let mut world = World::awake(&[A]);
     world.report(A, 20, 0, Duration::ZERO);
-    world.event(Event::ScaleDone(hello()));
+    world.done();
     world.observe(&[("stuck", ReplicaState::Starting), ("a", READY)]);
     let actions = world.pass(SECOND * 70, &[(A, 5)]);
     assert_eq!(scales(&actions), [(1, vec!["stuck"])]);

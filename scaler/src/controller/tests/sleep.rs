@@ -36,7 +36,7 @@ fn sleeps_once_every_proxy_has_confirmed() {
     let stopped = world.say(B, quiesced(epoch));
     assert_eq!(scales(&stopped), [(0, vec!["a"])]);
     assert_eq!(endpoints(&stopped, A), [], "before the replica stops");
-    let slept = world.event(Event::ScaleDone(hello()));
+    let slept = world.done();
     let workload = hello();
     assert_eq!(sent(&slept, A), [ToProxy::Asleep { workload, epoch }]);
     assert!(
@@ -67,7 +67,7 @@ fn a_wake_while_the_platform_stops_starts_anew() {
     let (mut world, epoch) = quiescing(&[A]);
     world.say(A, quiesced(epoch));
     assert_eq!(scales(&world.wake(A, 1)), [], "one count at a time");
-    let slept = world.event(Event::ScaleDone(hello()));
+    let slept = world.done();
     assert!(sent(&slept, A).contains(&ToProxy::Asleep {
         workload: hello(),
         epoch
@@ -126,7 +126,7 @@ fn without_any_session_nothing_sleeps() {
 #[test]
 fn a_new_session_ends_the_attempt() {
     let (mut world, epoch) = quiescing(&[A]);
-    let opened = world.event(Event::SessionOpened(B));
+    let opened = world.open(B);
     assert_eq!(resumes(&opened, A), 1);
     assert_eq!(scales(&world.say(A, quiesced(epoch))), []);
 }
@@ -144,7 +144,7 @@ fn a_silent_member_blocks_sleep() {
 fn a_refused_zero_resumes() {
     let (mut world, epoch) = quiescing(&[A]);
     world.say(A, quiesced(epoch));
-    let refused = world.event(Event::ScaleFailed(hello(), "no".to_owned()));
+    let refused = world.refused();
     assert_eq!(resumes(&refused, A), 1);
     assert_eq!(
         endpoints(&refused, A),
@@ -157,6 +157,6 @@ fn a_refused_zero_resumes() {
 fn a_session_that_opens_while_the_platform_stops_gets_no_endpoint() {
     let (mut world, epoch) = quiescing(&[A]);
     world.say(A, quiesced(epoch));
-    let opened = world.event(Event::SessionOpened(B));
-    assert_eq!(endpoints(&opened, B), []);
+    let opened = world.open(B);
+    assert_eq!(states(&opened, B), [], "nothing to tell");
 }

@@ -20,15 +20,15 @@ fn many_wakes_start_once_at_once() {
 fn what_is_held_raises_the_count_a_little_later_and_never_lowers_it() {
     let mut world = World::new(workload(), &[A, B]);
     world.wake(A, 1);
-    world.event(Event::ScaleDone(hello()));
+    world.done();
     world.wake(A, 15);
     world.wake(B, 12);
     let raised = world.pass(MS * 20, &[]);
     assert_eq!(scales(&raised), [(3, vec![])]);
     assert_eq!(scales(&world.wake(A, 9999)), [], "one count at a time");
-    let again = world.event(Event::ScaleDone(hello()));
+    let again = world.done();
     assert_eq!(scales(&again), [(5, vec![])], "no more than max");
-    world.event(Event::ScaleDone(hello()));
+    world.done();
     assert_eq!(scales(&world.wake(A, 1)), []);
     assert_eq!(scales(&world.pass(SECOND, &[(A, 0), (B, 0)])), []);
 }
@@ -37,7 +37,7 @@ fn what_is_held_raises_the_count_a_little_later_and_never_lowers_it() {
 fn a_wake_is_told_with_its_stages() {
     let mut world = World::new(workload(), &[A]);
     world.wake(A, 2);
-    world.event(Event::ScaleDone(hello()));
+    world.done();
     world.now += MS * 3;
     let starting = world.observe(&[("a", ReplicaState::Starting)]);
     assert_eq!(
@@ -70,7 +70,7 @@ fn a_workload_with_a_minimum_needs_no_request() {
     always.scale.min = 2;
     let mut world = World::new(always, &[]);
     assert_eq!(world.phase(), "waking");
-    world.event(Event::ScaleDone(hello()));
+    world.done();
     world.observe(&[("a", ReplicaState::Ready), ("b", ReplicaState::Ready)]);
     assert_eq!(scales(&world.pass(SECOND * 200, &[])), []);
 }
@@ -88,7 +88,7 @@ fn a_report_with_held_requests_wakes_as_well() {
 fn a_failure_is_told_at_once_and_tried_again_after_a_pause() {
     let mut world = World::new(workload(), &[A]);
     world.wake(A, 1);
-    world.event(Event::ScaleDone(hello()));
+    world.done();
     let failed = world.fails();
     assert_eq!(states(&failed, A).pop().unwrap().failure, Some(failure()));
     assert!(matches!(
@@ -109,7 +109,7 @@ fn a_failure_is_told_at_once_and_tried_again_after_a_pause() {
 
     assert_eq!(scales(&world.wake(A, 1)), [(1, vec![])]);
     assert_eq!(world.phase(), "waking");
-    world.event(Event::ScaleDone(hello()));
+    world.done();
     world.observe(&[("b", ReplicaState::Ready)]);
     assert_eq!(world.phase(), "awake");
 }
@@ -119,7 +119,7 @@ fn a_failed_minimum_is_tried_again_without_a_request() {
     let mut always = workload();
     always.scale.min = 1;
     let mut world = World::new(always, &[A]);
-    world.event(Event::ScaleDone(hello()));
+    world.done();
     world.fails();
     assert_eq!(scales(&world.pass(SECOND * 29, &[(A, 0)])), []);
     assert_eq!(scales(&world.pass(SECOND * 2, &[(A, 0)])), [(1, vec![])]);
@@ -137,7 +137,7 @@ fn a_failure_beside_a_ready_replica_is_none() {
 fn a_refused_scale_is_tried_again() {
     let mut world = World::new(workload(), &[A]);
     world.wake(A, 1);
-    let refused = world.event(Event::ScaleFailed(hello(), "no".to_owned()));
+    let refused = world.refused();
     assert_eq!(scales(&refused), []);
     let again = world.pass(SECOND, &[]);
     assert_eq!(scales(&again), [(1, vec![])]);
@@ -147,7 +147,7 @@ fn a_refused_scale_is_tried_again() {
 fn a_wake_nobody_waits_for_any_more_ends_in_sleep() {
     let mut world = World::new(workload(), &[A]);
     world.wake(A, 1);
-    world.event(Event::ScaleDone(hello()));
+    world.done();
     world.observe(&[("a", ReplicaState::Starting)]);
     world.report(A, 0, 0, Duration::ZERO);
     let actions = world.pass(SECOND * 11, &[(A, 0)]);

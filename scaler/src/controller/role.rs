@@ -1,0 +1,62 @@
+//! Leading and following. Every scaler knows all and wakes; one does the rest.
+
+use rouse_api::link::{Epoch, Term, ToProxy};
+use tokio::time::Instant;
+
+use super::entry::{Entry, Phase, Quiesce};
+use super::{Action, Controller};
+
+/// A term's first epoch; its attempts to sleep count up from here.
+fn first_epoch(term: Term) -> Epoch {
+    u64::from(term) << 32
+}
+
+impl Controller {
+    /// From now on this scaler leads in `term`, or does not lead.
+    pub(super) fn lead(&mut self, term: Option<Term>, now: Instant, out: &mut Vec<Action>) {
+        if self.leads == term {
+            return;
+        }
+        self.leads = term;
+        if let Some(term) = term {
+            self.epoch = self.epoch.max(first_epoch(term));
+        }
+        for session in self.members.sessions() {
+            out.push(Action::Send(session, ToProxy::Role { leads: term }));
+        }
+        let epoch = self.epoch;
+        self.with_all(now, out, |entry, turn| {
+            if term.is_none() {
+                entry.step_down();
+            } else if let Some(level) = entry.level(epoch) {
+                turn.broadcast(&level);
+            }
+        });
+    }
+}
+
+impl Entry {
+    /// What ends the attempts to sleep of leaders before: asleep or not. `None` while that is not known, or an attempt is under way
+    /// that will end by itself.
+    pub(super) fn level(&self, epoch: Epoch) -> Option<ToProxy> {
+        let busy = matches!(self.phase, Phase::Quiescing(_) | Phase::Stopping { .. });
+        if !self.is_seen() || self.removed || busy {
+            return None;
+        }
+        let workload = self.id().clone();
+        Some(match self.wanted {
+            0 => ToProxy::Asleep { workload, epoch },
+            _ => ToProxy::Resume { workload, epoch },
+        })
+    }
+
+    /// What was begun as leader is off, and nobody is told: the next leader tells. A count that the platform is taking on can't be
+    /// taken back.
+    fn step_down(&mut self) {
+        if let Phase::Quiescing(Quiesce { wake, .. }) = &mut self.phase {
+            self.phase = wake.take().map_or(Phase::Awake, Phase::Waking);
+        }
+        self.drain.clear();
+        self.sleep_after = None;
+    }
+}
