@@ -17,7 +17,6 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 pub(crate) use data::DataArgs;
-pub(crate) use link::LinkArgs;
 pub(crate) use proxy::ProxyArgs;
 pub(crate) use scaler::ScalerArgs;
 pub(crate) use serve::ServeArgs;

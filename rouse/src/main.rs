@@ -1,19 +1,21 @@
-//! The one binary: `rouse demo | serve | check`.
+//! The one binary: `rouse demo | serve | proxy | scaler | check | crd`.
 //!
 //! - [`cli`]: flags and environment variables, and what they make.
 //! - [`files`]: the files with workloads: read, load, watch.
 //! - [`gateway`]: proxy, scaler and local platform as one running thing; the only place that wires them together.
 //! - [`admin`]: the listener for people and programs that look after it.
-//! - [`serve`], [`demo`], [`check`]: the commands.
+//! - [`serve`], [`demo`], [`proxy`], [`scaler`], [`check`], [`crd`]: the commands.
 
 mod admin;
 mod check;
 mod cli;
+mod crd;
 mod demo;
 mod error;
 mod files;
 mod gateway;
 mod logging;
+mod proxy;
 mod serve;
 mod signals;
 
@@ -48,9 +50,9 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
-        Command::Proxy(_) | Command::Scaler(_) | Command::Crd => {
-            Err(Error::Failed("rouse: not yet".to_owned()))
-        }
+        Command::Proxy(args) => proxy::run(&args),
+        Command::Scaler(_) => Err(Error::Failed("rouse: not yet".to_owned())),
+        Command::Crd => crd::run(),
         Command::Sample(args) => sample(args.options),
         Command::Guard => Err(Error::Usage(
             "rouse guard is for Rouse's own use and must be the first argument".to_owned(),

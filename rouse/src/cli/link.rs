@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use rouse_link::tls::{RELOAD_EVERY, TlsConfig, TlsFiles};
+
 /// The link's certificates: PEM files, read again when they change. All three or none.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Link")]
@@ -26,4 +28,20 @@ pub(crate) struct LinkArgs {
     /// No certificates: plain text, and whoever reaches the port may say anything; for trying things on one machine
     #[arg(long, env = "ROUSE_LINK_INSECURE", conflicts_with = "link_ca", value_parser = clap::builder::BoolishValueParser::new())]
     pub(crate) link_insecure: bool,
+}
+
+impl LinkArgs {
+    /// How the link's connections are protected.
+    pub(crate) fn config(&self) -> TlsConfig {
+        match (&self.link_ca, &self.link_cert, &self.link_key) {
+            (Some(ca), Some(certificate), Some(key)) => TlsConfig::Files(TlsFiles {
+                ca: ca.clone(),
+                certificate: certificate.clone(),
+                key: key.clone(),
+                reload_every: RELOAD_EVERY,
+            }),
+            // The parser lets this pass only with --link-insecure.
+            _ => TlsConfig::Insecure,
+        }
+    }
 }
