@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::pod::{grace, run};
-use super::state::PodState;
+use super::state::{PodState, condition, containers};
+use super::status::ready;
 
 /// Follows the pods bound to this node, until dropped; then their processes are killed.
 pub(crate) async fn follow(context: Arc<Context>) {
@@ -80,7 +81,8 @@ impl Pods {
         let deleted = pod.metadata.deletion_timestamp.is_some();
         let state = match self.known.get(&uid) {
             Some(state) => {
-                if state.replace(pod) {
+                let changed = state.replace(pod);
+                if changed || unlike(state) {
                     state.update(|_| {});
                 }
                 Arc::clone(state)
@@ -108,4 +110,12 @@ impl Pods {
 /// Deleted, or gone without being deleted first: it gets its time, as the kubelet gives it.
 fn end(state: &PodState) {
     state.end(Instant::now() + grace(&state.object()));
+}
+
+/// Whether somebody else has said that the pod is not ready although its containers are: the node controller, after a silence.
+fn unlike(state: &PodState) -> bool {
+    let object = state.object();
+    condition(&object, "ContainersReady") == Some("True")
+        && condition(&object, "Ready") == Some("False")
+        && containers(&object).all(|container| ready(container, &state.container(&container.name)))
 }

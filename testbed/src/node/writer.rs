@@ -103,7 +103,8 @@ impl Writer {
             before,
             Timestamp::now(),
         );
-        if self.written.as_ref() == Some(&status) {
+        let others = ready_in(&pod.status) != ready_in(&Some(status.clone()));
+        if self.written.as_ref() == Some(&status) && !others {
             return Outcome::Written;
         }
         let api: Api<Pod> = Api::namespaced(self.context.client.clone(), &self.state.namespace);
@@ -137,4 +138,11 @@ fn patch(uid: &str, status: &PodStatus) -> Value {
         }
     }
     json!({"metadata": {"uid": uid}, "status": status})
+}
+
+/// The status of the Ready condition.
+fn ready_in(status: &Option<PodStatus>) -> Option<String> {
+    let conditions = status.as_ref()?.conditions.as_ref()?;
+    let ready = conditions.iter().find(|found| found.type_ == "Ready")?;
+    Some(ready.status.clone())
 }
