@@ -16,6 +16,7 @@ mod files;
 mod gateway;
 mod logging;
 mod proxy;
+mod scaler;
 mod serve;
 mod signals;
 
@@ -51,7 +52,7 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Proxy(args) => proxy::run(&args),
-        Command::Scaler(_) => Err(Error::Failed("rouse: not yet".to_owned())),
+        Command::Scaler(args) => scaler::run(&args),
         Command::Crd => crd::run(),
         Command::Sample(args) => sample(args.options),
         Command::Guard => Err(Error::Usage(

@@ -31,7 +31,9 @@ use http::Request;
 use http_body_util::Full;
 use tokio::time::{sleep, timeout};
 
-pub(crate) use client::{Whole, With, get, http1, http2, in_origin_form, once, once_within, post, whole};
+pub(crate) use client::{
+    Whole, With, get, http1, http2, in_origin_form, once, once_within, post, whole,
+};
 pub(crate) use home::Home;
 
 /// Ends a test that hangs.

@@ -1,0 +1,231 @@
+//! `rouse scaler`: the control plane alone, in a cluster.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use prometheus_client::registry::Registry;
+use rouse_api::link::{MemberId, Term};
+use rouse_kubernetes::lease::{self, LeaseConfig};
+use rouse_kubernetes::members::{self, MembersConfig};
+use rouse_kubernetes::platform::{self, KubernetesPlatform, Readiness, WatchConfig, Workloads};
+use rouse_link::server::{self, Server, ServerConfig, SessionEnds, Sessions};
+use rouse_scaler::{Scaler, ScalerConfig, ScalerStatus, SessionEnd};
+use serde::Serialize;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::{Admin, Answers, Subject};
+use crate::cli::ScalerArgs;
+use crate::error::Error;
+use crate::signals::Signals;
+
+/// The container of a proxy's Pod that is the proxy.
+const PROXY_CONTAINER: &str = "proxy";
+
+/// Until a signal.
+pub(crate) fn run(args: &ScalerArgs) -> Result<(), Error> {
+    args.log.start();
+    // Fails only when there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = crate::runtime(2)?;
+    let served = runtime.block_on(Box::pin(serve(args)));
+    runtime.shutdown_background();
+    served
+}
+
+async fn serve(args: &ScalerArgs) -> Result<(), Error> {
+    let mut signals = Signals::new()?;
+    let mut registry = Registry::default();
+    let admin = Admin::bind(args.admin).await?;
+    let (control, watched) = Control::start(args, &mut registry).await?;
+    let control = Arc::new(control);
+    tracing::info!("admin listening on http://{}", admin.address());
+    // The link's metrics are registered before anybody can read them.
+    let link = tokio::select! {
+        link = control.open(args, watched, &mut registry) => link?,
+        signal = signals.next() => {
+            return Err(Error::Failed(format!("rouse: {signal} before the cluster was known: {}", control.missing())));
+        }
+        never = unready(&control) => match never {},
+    };
+    let admin = tokio::spawn(admin.serve(Answers::new(control.clone(), registry)));
+    let signal = signals.next().await;
+    tracing::info!("{signal}: giving the lease back; replicas stay as they are");
+    let stopped = tokio::select! {
+        () = control.stop(link) => Ok(()),
+        signal = signals.next() => Err(Error::Failed(format!("rouse: ended at once by a second signal ({signal})"))),
+    };
+    admin.abort();
+    stopped
+}
+
+/// Says now and then what is waited for.
+async fn unready(control: &Control) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+        tracing::warn!(
+            "not ready: the cluster is not known yet: {}",
+            control.missing()
+        );
+    }
+}
+
+/// A scaler with what it knows of the cluster.
+struct Control {
+    scaler: Arc<Scaler>,
+    client: kube::Client,
+    readiness: Readiness,
+    leads: watch::Sender<bool>,
+    open: AtomicBool,
+    stop: CancellationToken,
+}
+
+/// What is read once all is known.
+struct Watched {
+    workloads: Workloads,
+    hosts: mpsc::Receiver<BTreeSet<Arc<str>>>,
+}
+
+/// What ends with the process.
+struct Link {
+    server: Server,
+    term: watch::Receiver<Option<Term>>,
+}
+
+/// What `/status` says.
+#[derive(Serialize)]
+struct Status {
+    scaler: ScalerStatus,
+    /// What is not known yet of the cluster.
+    missing: Vec<String>,
+}
+
+impl Control {
+    /// Begins to watch the cluster.
+    async fn start(args: &ScalerArgs, registry: &mut Registry) -> Result<(Self, Watched), Error> {
+        let client = rouse_kubernetes::client::infer().await;
+        let client = client.map_err(|error| Error::Failed(format!("rouse: {error}")))?;
+        let stop = CancellationToken::new();
+        let (leads, led) = watch::channel(false);
+        let config = WatchConfig {
+            namespaces: (!args.namespaces.is_empty()).then(|| args.namespaces.clone()),
+            ..WatchConfig::default()
+        };
+        let (platform, workloads, _objects, readiness) =
+            platform::start(client.clone(), &config, led);
+        let config = ScalerConfig {
+            leads: None,
+            ..args.scaler()
+        };
+        let scaler = Arc::new(Scaler::start::<KubernetesPlatform>(
+            config, platform, registry,
+        ));
+        let proxies = MembersConfig {
+            namespace: args.proxies.namespace.clone(),
+            selector: args.proxies.name.clone(),
+            container: PROXY_CONTAINER.to_owned(),
+        };
+        let hosts = members::run(client.clone(), proxies, stop.clone());
+        let control = Self {
+            scaler,
+            client,
+            readiness,
+            leads,
+            open: AtomicBool::new(false),
+            stop,
+        };
+        Ok((control, Watched { workloads, hosts }))
+    }
+
+    /// Once the whole cluster is known: takes proxies, and stands for election. What is told or decided is never of half a list.
+    async fn open(
+        self: &Arc<Self>,
+        args: &ScalerArgs,
+        mut watched: Watched,
+        registry: &mut Registry,
+    ) -> Result<Link, Error> {
+        self.scaler.apply(watched.workloads.next().await).await;
+        if let Some(hosts) = watched.hosts.recv().await {
+            self.scaler.live_hosts(hosts).await;
+        }
+        let mut config = ServerConfig::new(args.listen, args.tls.config());
+        config.name.clone_from(&args.identity);
+        let sessions = Opener(self.scaler.clone());
+        let server = server::serve(config, sessions, registry).await;
+        let server = server.map_err(|error| Error::Failed(format!("rouse: {error}")))?;
+        tracing::info!("link listening on {}", server.address());
+        let lease = LeaseConfig::new(&args.lease.namespace, &args.lease.name, &args.identity);
+        let term = lease::run(self.client.clone(), lease, self.stop.clone());
+        tokio::spawn(self.clone().follow_workloads(watched.workloads));
+        tokio::spawn(self.clone().follow_hosts(watched.hosts));
+        tokio::spawn(self.clone().follow_lease(term.clone()));
+        self.open.store(true, Ordering::Relaxed);
+        Ok(Link { server, term })
+    }
+
+    async fn follow_workloads(self: Arc<Self>, mut workloads: Workloads) {
+        loop {
+            self.scaler.apply(workloads.next().await).await;
+        }
+    }
+
+    async fn follow_hosts(self: Arc<Self>, mut hosts: mpsc::Receiver<BTreeSet<Arc<str>>>) {
+        while let Some(hosts) = hosts.recv().await {
+            self.scaler.live_hosts(hosts).await;
+        }
+    }
+
+    async fn follow_lease(self: Arc<Self>, mut term: watch::Receiver<Option<Term>>) {
+        loop {
+            let leads = *term.borrow_and_update();
+            match leads {
+                Some(term) => tracing::info!(term, "leads"),
+                None => tracing::info!("follows"),
+            }
+            self.scaler.lead(leads).await;
+            self.leads.send_replace(leads.is_some());
+            if term.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn missing(&self) -> String {
+        self.readiness.missing().join("; ")
+    }
+
+    /// Leads no more before anything else ends, so that another can.
+    async fn stop(&self, link: Link) {
+        self.open.store(false, Ordering::Relaxed);
+        self.stop.cancel();
+        lease::released(link.term).await;
+        link.server.shutdown().await;
+        self.scaler.shutdown().await;
+    }
+}
+
+impl Subject for Control {
+    type Status = Status;
+
+    fn ready(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    async fn status(&self) -> Status {
+        Status {
+            scaler: self.scaler.status().await,
+            missing: self.readiness.missing(),
+        }
+    }
+}
+
+/// Opens sessions; that one ends is no proof that its proxy is dead.
+struct Opener(Arc<Scaler>);
+
+impl Sessions for Opener {
+    async fn open(&self, member: MemberId) -> Option<SessionEnds> {
+        let ends = self.0.connect(member, SessionEnd::Silence).await;
+        (!ends.to_scaler.is_closed()).then_some((ends.to_scaler, ends.from_scaler))
+    }
+}
