@@ -1,3 +1,9 @@
 //! Rouse in a cluster: watches what is there, scales by /scale, elects a leader, writes status.
 
+pub mod client;
 pub mod facts;
+pub mod index;
+pub mod platform;
+mod scale;
+mod shared;
+mod watch;

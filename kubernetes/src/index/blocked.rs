@@ -1,0 +1,111 @@
+//! Why nothing may be scaled.
+
+use rouse_api::link::Failure;
+
+use super::target::{PAUSED, TargetKey, Writer};
+use super::{Entry, Index};
+use crate::facts::Governor;
+
+impl Index {
+    /// Set while a workload may be scaled neither down nor by a wake.
+    pub(super) fn blocked(&self, entry: &Entry) -> Option<Failure> {
+        let target = entry.target.as_ref()?;
+        self.paused(entry, target)
+            .or_else(|| self.owned_elsewhere(entry, target))
+            .or_else(|| self.not_found(target))
+            .or_else(|| self.stopped_by_hand(entry, target))
+    }
+
+    fn paused(&self, entry: &Entry, target: &TargetKey) -> Option<Failure> {
+        let who = if entry.object.paused {
+            format!("ScaledWorkload {}", entry.object.key)
+        } else if self.targets.get(target).is_some_and(|target| target.paused) {
+            target.to_string()
+        } else {
+            return None;
+        };
+        Some(failure(
+            "Paused",
+            format!(
+                "{who} carries the annotation {PAUSED}: \"true\": it is not scaled until that is removed"
+            ),
+        ))
+    }
+
+    fn owned_elsewhere(&self, entry: &Entry, target: &TargetKey) -> Option<Failure> {
+        if let Some(keda) = self.kedas.of(target).find(|keda| !keda.paused) {
+            return Some(failure(
+                "OwnedElsewhere",
+                format!(
+                    "{target} is scaled by KEDA's ScaledObject {}; delete or pause that, for two would undo each other's work",
+                    keda.key
+                ),
+            ));
+        }
+        let age = |entry: &Entry| {
+            (
+                entry.workload().map(|workload| workload.rank),
+                entry.object.key.clone(),
+            )
+        };
+        let all = self.by_target.get(target)?;
+        let others = all.iter().filter_map(|key| self.entries.get(key));
+        let oldest = others.min_by_key(|other| age(other))?;
+        if age(oldest) >= age(entry) {
+            return None;
+        }
+        Some(failure(
+            "OwnedElsewhere",
+            format!(
+                "{target} is scaled by ScaledWorkload {}, which is older; one workload scales it",
+                oldest.object.key
+            ),
+        ))
+    }
+
+    fn not_found(&self, target: &TargetKey) -> Option<Failure> {
+        if self.targets.contains_key(target) {
+            return None;
+        }
+        Some(failure(
+            "TargetNotFound",
+            format!(
+                "there is no {target} with a scale subresource; create it, or name another in spec.target"
+            ),
+        ))
+    }
+
+    fn stopped_by_hand(&self, entry: &Entry, key: &TargetKey) -> Option<Failure> {
+        let target = self.targets.get(key)?;
+        if target.count.replicas > 0 || !entry.hand.is_stopped() {
+            return None;
+        }
+        let who = match &target.writer {
+            Writer::Other(name) => format!("by {name}"),
+            Writer::Ours | Writer::Nobody => "by somebody".to_owned(),
+        };
+        Some(failure(
+            "StoppedByHand",
+            format!(
+                "{key} was set to 0 replicas {who}; it stays there until its count or its ScaledWorkload is changed"
+            ),
+        ))
+    }
+
+    /// The HorizontalPodAutoscaler on a workload's target; of several the one with the largest minimum.
+    pub(super) fn governor(&self, entry: &Entry) -> Option<Governor> {
+        let hpa = self.hpas.of(entry.target.as_ref()?);
+        let hpa = hpa.max_by_key(|hpa| (hpa.min, std::cmp::Reverse(hpa.key.clone())))?;
+        Some(Governor {
+            name: hpa.key.name().to_owned(),
+            min: hpa.min,
+        })
+    }
+}
+
+pub(super) fn failure(reason: &str, message: String) -> Failure {
+    Failure {
+        reason: reason.to_owned(),
+        message,
+    }
+}

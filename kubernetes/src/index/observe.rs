@@ -1,0 +1,172 @@
+//! A workload's observation.
+
+use std::net::SocketAddr;
+
+use rouse_api::link::{EndpointId, Failure};
+use rouse_api::workload::Readiness;
+use rouse_scaler::platform::{Observation, Replica, ReplicaState};
+use tokio::time::Instant;
+
+use super::blocked::failure;
+use super::event::Key;
+use super::pods::Seen;
+use super::selector::PodSelector;
+use super::service::{Port, Service, TargetPort};
+use super::{Entry, Index};
+
+/// What a workload's Service comes to.
+pub(super) enum Front<'a> {
+    /// It takes no requests.
+    None,
+    /// Its pods take them on this port.
+    Port(&'a Service, &'a Port),
+    /// It can't take any.
+    Broken(Failure),
+}
+
+impl Index {
+    /// What there is of a workload; `None`: there is no such workload, or its object is invalid.
+    pub fn observe(&mut self, key: &Key, now: Instant) -> Option<Observation> {
+        let mut entry = self.entries.remove(key)?;
+        let (observation, due) = self.observed(&mut entry, now).unzip();
+        let due = due.flatten();
+        if entry.due != due {
+            if let Some(old) = entry.due {
+                self.due.remove(&(old, key.clone()));
+            }
+            if let Some(due) = due {
+                self.due.insert((due, key.clone()));
+            }
+            entry.due = due;
+        }
+        self.entries.insert(key.clone(), entry);
+        observation
+    }
+
+    fn observed(&self, entry: &mut Entry, now: Instant) -> Option<(Observation, Option<Instant>)> {
+        let workload = entry.workload()?;
+        let kubelet = workload
+            .http
+            .as_ref()
+            .is_some_and(|http| http.readiness == Readiness::Kubelet);
+        let front = self.front(entry);
+        let pods = self.pods_of(entry, &front);
+        let live = |seen: &&&Seen| !seen.pod.terminating;
+        let (troubled, due) = {
+            let live: Vec<&Seen> = pods.iter().filter(live).copied().collect();
+            self.troubled(entry, &front, &live, now)
+        };
+        let replicas = pods
+            .iter()
+            .filter_map(|seen| replica(seen, &front, kubelet))
+            .collect();
+        let target = entry
+            .target
+            .as_ref()
+            .and_then(|target| self.targets.get(target));
+        let service = match front {
+            Front::Port(service, port) => service.socket(port),
+            Front::None | Front::Broken(_) => None,
+        };
+        let observation = Observation {
+            workload: entry.object.key.clone(),
+            replicas,
+            failure: troubled.failure,
+            progress: troubled.progress,
+            count: target.map(|target| target.count),
+            blocked: self.blocked(entry),
+            governed: self.governor(entry).map(|governor| governor.min.max(1)),
+            service,
+        };
+        Some((observation, due))
+    }
+
+    pub(super) fn front(&self, entry: &Entry) -> Front<'_> {
+        let Some(key) = &entry.service else {
+            return Front::None;
+        };
+        let Some(service) = self.services.get(key) else {
+            return Front::Broken(failure(
+                "ServiceNotFound",
+                format!(
+                    "there is no Service {key}; create it, or name another in spec.http.service"
+                ),
+            ));
+        };
+        if service.selector.is_empty() {
+            return Front::Broken(failure(
+                "ServiceWithoutSelector",
+                format!("Service {key} has no selector: it names no pods that could take requests"),
+            ));
+        }
+        match service.port(entry.service_port()) {
+            Ok(port) => Front::Port(service, port),
+            Err(failure) => Front::Broken(failure),
+        }
+    }
+
+    /// Its pods that have not ended: those of its Service that are also its target's.
+    pub(super) fn pods_of(&self, entry: &Entry, front: &Front<'_>) -> Vec<&Seen> {
+        let target = entry
+            .target
+            .as_ref()
+            .and_then(|target| self.targets.get(target));
+        // While the target is not there, or tells no selector, what its Service selects still takes requests.
+        let mut selectors: Vec<&PodSelector> = Vec::new();
+        selectors.extend(target.and_then(|target| target.selector.as_ref()));
+        match front {
+            Front::None => {}
+            Front::Port(service, _) => selectors.push(&service.selector),
+            Front::Broken(_) => return Vec::new(),
+        }
+        let mut pods = self.pods.select(entry.object.key.namespace(), &selectors);
+        pods.retain(|seen| !seen.pod.finished);
+        pods
+    }
+}
+
+/// `None`: it has no address yet, or not the port.
+fn replica(seen: &Seen, front: &Front<'_>, kubelet: bool) -> Option<Replica> {
+    let pod = &seen.pod;
+    let (address, started) = (pod.address?, seen.started?);
+    let port = port_of(seen, front)?;
+    let state = match (pod.terminating, pod.ready) {
+        (true, _) => ReplicaState::Terminating,
+        (false, true) => ReplicaState::Ready,
+        (false, false) => ReplicaState::Starting,
+    };
+    // Once kubelet has seen it ready its word counts, also when it takes that back.
+    let direct = state == ReplicaState::Starting && seen.ready_since.is_none() && !kubelet;
+    Some(Replica {
+        id: id(&pod.uid, port),
+        address: SocketAddr::new(address, port),
+        state,
+        outdated: false,
+        started,
+        ready_since: seen.ready_since,
+        probe: direct
+            .then(|| pod.probe.endpoint())
+            .flatten()
+            .filter(|_| port != 0),
+    })
+}
+
+/// Of a worker, which takes no requests: 0.
+pub(super) fn port_of(seen: &Seen, front: &Front<'_>) -> Option<u16> {
+    match front {
+        Front::None => Some(0),
+        Front::Port(_, port) => match &port.target {
+            TargetPort::Number(number) => Some(*number),
+            TargetPort::Name(name) => seen.pod.port(name),
+        },
+        Front::Broken(_) => None,
+    }
+}
+
+/// The pod's uid, which is never used again, and the port, for another port is another place to send to.
+fn id(uid: &str, port: u16) -> EndpointId {
+    if port == 0 {
+        return EndpointId(uid.into());
+    }
+    EndpointId(format!("{uid}:{port}").into())
+}

@@ -1,0 +1,231 @@
+//! What workloads scale.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
+    LabelSelector, ManagedFieldsEntry, ObjectMeta,
+};
+use rouse_api::workload::{Scalable, WorkloadId};
+use rouse_scaler::platform::Count;
+
+use super::selector::PodSelector;
+
+/// The field manager under which counts are changed.
+pub const FIELD_MANAGER: &str = "rouse-scaler";
+
+/// Stops all scaling while it is `true`, on a ScaledWorkload or its target.
+pub const PAUSED: &str = "rouse.dev/paused";
+
+/// Which object a workload scales. Cheap enough to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TargetKey {
+    /// API group; empty for the core group. Versions of one group are the same objects.
+    pub group: Arc<str>,
+    /// Its kind.
+    pub kind: Arc<str>,
+    /// `namespace/name`.
+    pub name: WorkloadId,
+}
+
+impl TargetKey {
+    /// What is named in a namespace by `apiVersion`, kind and name.
+    #[must_use]
+    pub fn new(namespace: &str, api_version: &str, kind: &str, name: &str) -> Self {
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        Self {
+            group: group.into(),
+            kind: kind.into(),
+            name: WorkloadId::new(namespace, name),
+        }
+    }
+
+    /// What a workload of this namespace names.
+    #[must_use]
+    pub fn of(namespace: &str, scalable: &Scalable) -> Self {
+        Self::new(
+            namespace,
+            &scalable.api_version,
+            &scalable.kind,
+            &scalable.name,
+        )
+    }
+}
+
+impl TargetKey {
+    /// Of a kind whose scale subresource can be applied to.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        &*self.group == "apps"
+    }
+}
+
+impl std::fmt::Display for TargetKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+/// An object with a scale subresource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// Who it is.
+    pub key: TargetKey,
+    /// `metadata.uid`.
+    pub uid: Arc<str>,
+    /// `spec.replicas` and the version of the object.
+    pub count: Count,
+    /// Its pods. `None`: not known.
+    pub selector: Option<PodSelector>,
+    /// Who changed `spec.replicas` last.
+    pub writer: Writer,
+    /// It carries [`PAUSED`].
+    pub paused: bool,
+    /// In the words of its controller: why it can't make pods.
+    pub replica_failure: Option<String>,
+}
+
+/// Who owns `spec.replicas` by the object's managed fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Writer {
+    /// Rouse does, perhaps with others that want the same.
+    Ours,
+    /// Another manager, by this name.
+    Other(Arc<str>),
+    /// Nobody does: it was never written.
+    Nobody,
+}
+
+impl Target {
+    /// Of a Deployment; `None`: it has no name.
+    #[must_use]
+    pub fn deployment(object: Deployment) -> Option<Self> {
+        let spec = object.spec;
+        let conditions = object.status.and_then(|status| status.conditions);
+        let failure = conditions.unwrap_or_default().into_iter().find_map(|c| {
+            let failed =
+                c.type_.as_deref() == Some("ReplicaFailure") && c.status.as_deref() == Some("True");
+            failed.then(|| c.message.unwrap_or_default())
+        });
+        Self::new(
+            "Deployment",
+            object.metadata,
+            spec.replicas,
+            spec.selector,
+            failure,
+        )
+    }
+
+    /// Of a ReplicaSet; `None`: it has no name.
+    #[must_use]
+    pub fn replica_set(object: ReplicaSet) -> Option<Self> {
+        let spec = object.spec;
+        let conditions = object.status.and_then(|status| status.conditions);
+        let failure = conditions.unwrap_or_default().into_iter().find_map(|c| {
+            let failed =
+                c.type_.as_deref() == Some("ReplicaFailure") && c.status.as_deref() == Some("True");
+            failed.then(|| c.message.unwrap_or_default())
+        });
+        Self::new(
+            "ReplicaSet",
+            object.metadata,
+            spec.replicas,
+            spec.selector,
+            failure,
+        )
+    }
+
+    /// Of a StatefulSet; `None`: it has no name.
+    #[must_use]
+    pub fn stateful_set(object: StatefulSet) -> Option<Self> {
+        let spec = object.spec;
+        Self::new(
+            "StatefulSet",
+            object.metadata,
+            spec.replicas,
+            spec.selector,
+            None,
+        )
+    }
+
+    fn new(
+        kind: &str,
+        metadata: ObjectMeta,
+        replicas: Option<i32>,
+        selector: LabelSelector,
+        replica_failure: Option<String>,
+    ) -> Option<Self> {
+        let replicas = replicas.map_or(1, |count| u32::try_from(count).unwrap_or(0));
+        let selector = PodSelector::of_selector(selector);
+        let target = Self::of_meta("apps", kind, &metadata, replicas, selector)?;
+        Some(Self {
+            replica_failure,
+            ..target
+        })
+    }
+
+    /// Of any object's metadata and what its scale subresource says; `None`: it has no name.
+    #[must_use]
+    pub fn of_meta(
+        group: &str,
+        kind: &str,
+        metadata: &ObjectMeta,
+        replicas: u32,
+        selector: Option<PodSelector>,
+    ) -> Option<Self> {
+        let name = metadata.name.as_deref()?;
+        let namespace = metadata.namespace.as_deref().unwrap_or_default();
+        let annotations = metadata.annotations.as_ref();
+        Some(Self {
+            key: TargetKey {
+                group: group.into(),
+                kind: kind.into(),
+                name: WorkloadId::new(namespace, name),
+            },
+            uid: metadata.uid.as_deref().unwrap_or_default().into(),
+            count: Count {
+                version: version(metadata.resource_version.as_deref()),
+                replicas,
+            },
+            selector,
+            writer: writer(metadata.managed_fields.as_deref().unwrap_or_default()),
+            paused: annotations.is_some_and(is_paused),
+            replica_failure: None,
+        })
+    }
+}
+
+/// Whether annotations say [`PAUSED`].
+pub fn is_paused(annotations: &std::collections::BTreeMap<String, String>) -> bool {
+    annotations.get(PAUSED).is_some_and(|value| value == "true")
+}
+
+/// Resource versions of one kind are integers that can be compared (Kubernetes 1.35 on); 0: it can't be read.
+#[must_use]
+pub fn version(resource_version: Option<&str>) -> u64 {
+    resource_version
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0)
+}
+
+fn writer(entries: &[ManagedFieldsEntry]) -> Writer {
+    let mut last: Option<&ManagedFieldsEntry> = None;
+    for entry in entries.iter().filter(|entry| owns_replicas(entry)) {
+        if entry.manager.as_deref() == Some(FIELD_MANAGER) {
+            return Writer::Ours;
+        }
+        let newer = last.is_none_or(|last| {
+            entry.time.as_ref().map(|time| time.0) >= last.time.as_ref().map(|time| time.0)
+        });
+        if newer {
+            last = Some(entry);
+        }
+    }
+    let name = |entry: &ManagedFieldsEntry| entry.manager.as_deref().unwrap_or("unknown").into();
+    last.map_or(Writer::Nobody, |entry| Writer::Other(name(entry)))
+}
+
+fn owns_replicas(entry: &ManagedFieldsEntry) -> bool {
+    let fields = entry.fields_v1.as_ref();
+    fields.is_some_and(|fields| fields.0.pointer("/f:spec/f:replicas").is_some())
+}

@@ -1,0 +1,283 @@
+//! ScaledWorkload objects in and out, and the set of workloads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rouse_api::link::Failure;
+use rouse_api::load;
+use rouse_api::workload::{OnDelete, Protocol, Workload};
+
+use super::event::{Change, Key};
+use super::hand::Hand;
+use super::object::Object;
+use super::selector::PodSelector;
+use super::target::TargetKey;
+use super::{Entry, Index, Orphan};
+
+impl Index {
+    pub(super) fn object(&mut self, change: Change<Object>) {
+        match change {
+            Change::Apply(object) => self.apply(object),
+            Change::Delete(key) => self.delete(&key),
+            Change::Listed { scope, seen } => {
+                let gone = |key: &&Key| scope.covers(key.namespace()) && !seen.contains(*key);
+                let gone: Vec<Key> = self.entries.keys().filter(gone).cloned().collect();
+                for key in gone {
+                    self.delete(&key);
+                }
+            }
+        }
+    }
+
+    fn apply(&mut self, object: Object) {
+        let key = object.key.clone();
+        let (target, service) = (object.target(), object.service());
+        let remade = self
+            .entries
+            .get(&key)
+            .is_some_and(|old| old.object.uid != object.uid);
+        if remade {
+            self.delete(&key);
+        }
+        let mut entry = Entry {
+            object,
+            target: None,
+            service: None,
+            posting: None,
+            hand: Hand::default(),
+            found: None,
+            empty_since: None,
+            due: None,
+            conflicts: Vec::new(),
+        };
+        let old = self.entries.remove(&key);
+        if let Some(old) = &old {
+            self.unlink(&key, old);
+        }
+        let specified = old
+            .as_ref()
+            .is_none_or(|old| old.object.workload != entry.object.workload);
+        if let Some(old) = old {
+            // While an object is invalid, what it scaled is still its own.
+            if let Some(left) = old
+                .target
+                .clone()
+                .filter(|left| target.as_ref().is_some_and(|new| new != left))
+            {
+                self.orphan(left, &old);
+            }
+            let same = old.target == target;
+            entry.due = old.due;
+            if same {
+                (entry.hand, entry.found) = (old.hand, old.found);
+                (entry.empty_since, entry.conflicts) = (old.empty_since, old.conflicts);
+            }
+        }
+        (entry.target, entry.service) = (target, service);
+        if let Some(target) = entry.target.as_ref().and_then(|key| self.targets.get(key)) {
+            entry.look_at_hand(target);
+        }
+        self.workloads_changed |= specified;
+        self.link(key.clone(), entry);
+        self.changed.insert(key);
+    }
+
+    fn delete(&mut self, key: &Key) {
+        let Some(old) = self.entries.remove(key) else {
+            return;
+        };
+        self.unlink(key, &old);
+        if let Some(due) = old.due {
+            self.due.remove(&(due, key.clone()));
+        }
+        if let Some(target) = old.target.clone() {
+            self.orphan(target, &old);
+        }
+        self.workloads_changed = true;
+        self.changed.insert(key.clone());
+    }
+
+    fn orphan(&mut self, target: TargetKey, old: &Entry) {
+        let workload = old.object.workload.as_ref().ok();
+        let scalable = workload.and_then(|workload| match &workload.target {
+            rouse_api::workload::Target::Scalable(scalable) => Some(scalable.clone()),
+            rouse_api::workload::Target::Process(_) => None,
+        });
+        let (Some(scalable), false) = (scalable, old.hand.is_stopped()) else {
+            return;
+        };
+        let orphan = Orphan {
+            scalable,
+            on_delete: workload.map_or(OnDelete::Wake, |workload| workload.scale.on_delete),
+            found: old.found.unwrap_or(1).max(1),
+        };
+        self.orphans.insert(target, orphan);
+    }
+
+    /// Makes it found by its target, Service and pods.
+    fn link(&mut self, key: Key, mut entry: Entry) {
+        if let Some(target) = entry.target.clone() {
+            let all = self.by_target.entry(target.clone()).or_default();
+            all.insert(key.clone());
+            // Of several on one target one is blocked; who that is may have changed.
+            self.changed.extend(all.iter().cloned());
+        }
+        if let Some(service) = entry.service.clone() {
+            self.by_service
+                .entry(service)
+                .or_default()
+                .insert(key.clone());
+        }
+        self.post(&key, &mut entry);
+        self.entries.insert(key, entry);
+    }
+
+    fn unlink(&mut self, key: &Key, entry: &Entry) {
+        if let Some(target) = &entry.target
+            && let Some(all) = self.by_target.get_mut(target)
+        {
+            all.remove(key);
+            self.changed.extend(all.iter().cloned());
+            if all.is_empty() {
+                self.by_target.remove(target);
+            }
+        }
+        if let Some(service) = &entry.service
+            && let Some(all) = self.by_service.get_mut(service)
+        {
+            all.remove(key);
+            if all.is_empty() {
+                self.by_service.remove(service);
+            }
+        }
+        self.unpost(key, entry);
+    }
+
+    fn unpost(&mut self, key: &Key, entry: &Entry) {
+        match &entry.posting {
+            Some(pair) => self.by_label.remove(key.namespace(), [pair.clone()], key),
+            None => {
+                if let Some(all) = self.loose.get_mut(key.namespace()) {
+                    all.remove(key);
+                }
+            }
+        }
+    }
+
+    /// Finds a label that all of its pods have: those of its target, or else those of its Service.
+    fn post(&mut self, key: &Key, entry: &mut Entry) {
+        let target = entry
+            .target
+            .as_ref()
+            .and_then(|target| self.targets.get(target));
+        let service = entry
+            .service
+            .as_ref()
+            .and_then(|service| self.services.get(service));
+        let of_target = target.and_then(|target| target.selector.as_ref());
+        let of_service = service.map(|service| &service.selector);
+        let pairs = of_target
+            .into_iter()
+            .chain(of_service)
+            .flat_map(PodSelector::pairs);
+        let namespace: Arc<str> = key.namespace().into();
+        entry.posting = pairs.min_by_key(|pair| self.by_label.size(&namespace, pair));
+        match entry.posting.clone() {
+            Some(pair) => self.by_label.add(key.namespace(), [pair], key),
+            None if of_target.is_some() || of_service.is_some() => {
+                self.loose.entry(namespace).or_default().insert(key.clone());
+            }
+            None => {}
+        }
+    }
+
+    /// After a change of its selectors.
+    pub(super) fn repost(&mut self, key: &Key) {
+        if let Some(mut entry) = self.entries.remove(key) {
+            self.unpost(key, &entry);
+            self.post(key, &mut entry);
+            self.entries.insert(key.clone(), entry);
+        }
+    }
+
+    /// Whether the set of workloads may be another than when it was asked for last.
+    #[must_use]
+    pub fn workloads_changed(&self) -> bool {
+        self.workloads_changed
+    }
+
+    /// All valid workloads, by rank and id, with the protocol that `auto` means.
+    pub fn workloads(&mut self) -> Vec<Workload> {
+        self.workloads_changed = false;
+        let valid = self.entries.values().filter_map(|entry| {
+            let workload = entry.object.workload.as_ref().ok()?;
+            let mut workload = Workload::clone(workload);
+            let protocol = self.protocol(entry);
+            if let Some(http) = &mut workload.http
+                && http.protocol == Protocol::Auto
+            {
+                http.protocol = protocol;
+            }
+            Some(workload)
+        });
+        let mut workloads: Vec<Workload> = valid.collect();
+        workloads.sort_by(|a, b| (a.rank, &a.id).cmp(&(b.rank, &b.id)));
+        self.note_conflicts(&workloads);
+        workloads
+    }
+
+    /// What a workload scales, and why it may not; `None`: there is no such workload.
+    #[must_use]
+    pub fn scalable_of(&self, key: &Key) -> Option<(rouse_api::workload::Target, Option<Failure>)> {
+        let entry = self.entries.get(key)?;
+        Some((entry.workload()?.target.clone(), self.blocked(entry)))
+    }
+
+    /// What valid workloads name as their targets.
+    pub fn scalables(&self) -> impl Iterator<Item = &rouse_api::workload::Scalable> {
+        let targets = self.entries.values().filter_map(Entry::workload);
+        targets.filter_map(|workload| match &workload.target {
+            rouse_api::workload::Target::Scalable(scalable) => Some(scalable),
+            rouse_api::workload::Target::Process(_) => None,
+        })
+    }
+
+    fn protocol(&self, entry: &Entry) -> Protocol {
+        let service = entry
+            .service
+            .as_ref()
+            .and_then(|key| self.services.get(key));
+        let port = service.and_then(|service| service.port(entry.service_port()).ok());
+        port.map_or(Protocol::Http1, |port| port.protocol)
+    }
+
+    fn note_conflicts(&mut self, workloads: &[Workload]) {
+        let mut lost: BTreeMap<Key, Vec<String>> = BTreeMap::new();
+        for conflict in load::conflicts(workloads) {
+            if matches!(conflict.claim, load::Claim::Route(_)) {
+                lost.entry(conflict.loser.clone())
+                    .or_default()
+                    .push(conflict.to_string());
+            }
+        }
+        for (key, entry) in &mut self.entries {
+            let conflicts = lost.remove(key).unwrap_or_default();
+            if entry.conflicts != conflicts {
+                entry.conflicts = conflicts;
+                self.changed.insert(key.clone());
+            }
+        }
+    }
+}
+
+impl Entry {
+    pub(super) fn workload(&self) -> Option<&Workload> {
+        self.object.workload.as_deref().ok()
+    }
+
+    /// The port of its Service that it names.
+    pub(super) fn service_port(&self) -> Option<&rouse_api::workload::ServicePort> {
+        let http = self.workload()?.http.as_ref()?;
+        http.service.as_ref()?.port.as_ref()
+    }
+}

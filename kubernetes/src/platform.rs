@@ -1,0 +1,158 @@
+//! Kubernetes as a platform.
+
+mod orphans;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use rouse_api::workload::{Workload, WorkloadId};
+use rouse_scaler::platform::{Count, Observation, Platform, PlatformError, ScaleOrder};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use crate::facts::Objects;
+use crate::index::{Index, UNSCHEDULABLE_WAIT};
+use crate::scale::{Change, Scaler};
+use crate::shared::{Shared, scalable};
+
+/// Sets of workloads follow each other at this distance at least.
+const COALESCE: Duration = Duration::from_millis(100);
+
+/// What is watched.
+#[derive(Debug, Clone)]
+pub struct WatchConfig {
+    /// `None`: all.
+    pub namespaces: Option<Vec<String>>,
+    /// How long a pod may be unschedulable before that is final.
+    pub unschedulable_wait: Duration,
+}
+
+impl Default for WatchConfig {
+    fn default() -> Self {
+        Self {
+            namespaces: None,
+            unschedulable_wait: UNSCHEDULABLE_WAIT,
+        }
+    }
+}
+
+/// Scales by `/scale`, observes Pods.
+#[derive(Debug)]
+pub struct KubernetesPlatform {
+    shared: Arc<Shared>,
+    scaler: Arc<Scaler>,
+    /// End with it.
+    _tasks: JoinSet<()>,
+}
+
+/// The set of workloads as it changes.
+#[derive(Debug)]
+pub struct Workloads {
+    shared: Arc<Shared>,
+    last: Option<Instant>,
+}
+
+/// Whether the cluster is known.
+#[derive(Debug, Clone)]
+pub struct Readiness(Arc<Shared>);
+
+/// Begins to watch; everything ends when the platform is dropped. `leads`: whether this process leads: the leader wakes what a deleted
+/// ScaledWorkload leaves asleep. Needs a tokio runtime.
+#[must_use]
+pub fn start(
+    client: Client,
+    config: &WatchConfig,
+    leads: watch::Receiver<bool>,
+) -> (KubernetesPlatform, Workloads, Objects, Readiness) {
+    let shared = Shared::new(Index::new(config.unschedulable_wait));
+    let objects = Objects::new(shared.clone());
+    shared.tell(objects.clone());
+    let scaler = Arc::new(Scaler::new(client.clone(), shared.clone()));
+    let mut tasks = crate::watch::start(&client, config.namespaces.as_deref(), &shared);
+    tasks.spawn(orphans::tend(shared.clone(), scaler.clone(), leads));
+    let workloads = Workloads {
+        shared: shared.clone(),
+        last: None,
+    };
+    let readiness = Readiness(shared.clone());
+    let platform = KubernetesPlatform {
+        shared,
+        scaler,
+        _tasks: tasks,
+    };
+    (platform, workloads, objects, readiness)
+}
+
+impl Workloads {
+    /// Every valid workload, by rank and id: once everything has been listed, and then after changes. Safe to drop and call again.
+    pub async fn next(&mut self) -> Vec<Workload> {
+        loop {
+            if self.shared.is_synced() && self.shared.with(|index| index.workloads_changed()) {
+                break;
+            }
+            self.shared.workloads.notified().await;
+        }
+        if let Some(last) = self.last {
+            sleep_until(last + COALESCE).await;
+        }
+        self.last = Some(Instant::now());
+        self.shared.workloads()
+    }
+}
+
+impl Readiness {
+    /// What is still missing before anything is decided, a sentence each; empty: ready, and it stays so.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        self.0.missing()
+    }
+}
+
+impl Platform for KubernetesPlatform {
+    fn apply(&self, workload: Arc<Workload>) {
+        self.shared.apply(&workload.id);
+    }
+
+    /// Its replicas stay: what becomes of them when an object is deleted is not the controller's business.
+    fn forget(&self, workload: &WorkloadId) {
+        self.shared.forget(workload);
+    }
+
+    async fn scale(&self, order: ScaleOrder) -> Result<Count, PlatformError> {
+        let ScaleOrder {
+            workload, from, to, ..
+        } = order;
+        let found = self.shared.with(|index| index.scalable_of(&workload));
+        let Some((target, blocked)) = found else {
+            // Without its object it is nobody's to lower, and the platform has nothing left of it.
+            let (version, replicas) = (0, to.min(from));
+            return Ok(Count { version, replicas });
+        };
+        if let Some(blocked) = blocked {
+            return Err(PlatformError::Refused(blocked.message));
+        }
+        let Some(scalable) = scalable(&target).cloned() else {
+            return Err(PlatformError::Refused(format!(
+                "{workload} is a process, not an object of Kubernetes"
+            )));
+        };
+        let namespace = workload.namespace().to_owned();
+        self.scaler
+            .scale(Change {
+                namespace,
+                scalable,
+                from,
+                to,
+            })
+            .await
+    }
+
+    async fn observe(&self) -> Observation {
+        self.shared.observations.next().await
+    }
+
+    /// Nothing: replicas outlive the scaler.
+    async fn shutdown(&self, _deadline: Duration) {}
+}

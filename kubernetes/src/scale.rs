@@ -1,0 +1,264 @@
+//! Counts, changed through the scale subresource.
+
+mod answer;
+mod request;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use parking_lot::Mutex;
+use rouse_api::workload::Scalable;
+use rouse_scaler::platform::{Count, PlatformError};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::index::target::TargetKey;
+use crate::shared::Shared;
+use answer::Answer;
+
+/// For one request with its answer.
+const REQUEST: Duration = Duration::from_secs(5);
+
+/// For a whole scale, with everything that is tried again.
+const DEADLINE: Duration = Duration::from_secs(25);
+
+/// The first pause before another try, when the API server names none; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest pause of our own choice.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Tries that find another count or version than just before, in a row; more mean that something else is wrong.
+const MOST_CONFLICTS: u32 = 8;
+
+/// Changes counts.
+pub(crate) struct Scaler {
+    client: Client,
+    shared: Arc<Shared>,
+    /// Plurals of custom kinds, by apiVersion and kind: as many as workloads name.
+    plurals: Mutex<HashMap<(String, String), String>>,
+}
+
+impl std::fmt::Debug for Scaler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scaler").finish_non_exhaustive()
+    }
+}
+
+/// One count that is to change.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    /// In which namespace.
+    pub(crate) namespace: String,
+    /// What.
+    pub(crate) scalable: Scalable,
+    /// As the asker believes.
+    pub(crate) from: u32,
+    /// As it shall be.
+    pub(crate) to: u32,
+}
+
+impl Change {
+    fn key(&self) -> TargetKey {
+        TargetKey::of(&self.namespace, &self.scalable)
+    }
+
+    fn raises(&self) -> bool {
+        self.to >= self.from
+    }
+
+    /// Whether a count that is there already is an answer.
+    fn settled(&self, count: Count) -> Option<Result<Count, PlatformError>> {
+        if self.raises() {
+            return (count.replicas >= self.to).then_some(Ok(count));
+        }
+        if count.replicas == self.to {
+            return Some(Ok(count));
+        }
+        (count.replicas != self.from).then_some(Err(PlatformError::Changed(count)))
+    }
+}
+
+impl Scaler {
+    pub(crate) fn new(client: Client, shared: Arc<Shared>) -> Self {
+        Self {
+            client,
+            shared,
+            plurals: Mutex::default(),
+        }
+    }
+
+    /// Up: never lowers, returns what is there when that is as much. Down: only from the count that is believed.
+    pub(crate) async fn scale(&self, change: Change) -> Result<Count, PlatformError> {
+        let until = Instant::now() + DEADLINE;
+        let mut last = "nothing was tried".to_owned();
+        match timeout(DEADLINE, self.attempts(&change, until, &mut last)).await {
+            Ok(result) => result,
+            Err(_) => Err(PlatformError::Refused(format!(
+                "{} was not scaled within {} s: {last}",
+                change.key(),
+                DEADLINE.as_secs()
+            ))),
+        }
+    }
+
+    async fn attempts(
+        &self,
+        change: &Change,
+        until: Instant,
+        last: &mut String,
+    ) -> Result<Count, PlatformError> {
+        let key = change.key();
+        let path = self.path(change).await?;
+        let (mut pause, mut conflicts) = (FIRST_PAUSE, 0);
+        let known = self
+            .shared
+            .with(|index| index.target_of(&key).map(|target| target.count));
+        // What is known may be old: whether there is nothing to do only the API server can tell.
+        let mut current = known.filter(|count| change.settled(*count).is_none());
+        loop {
+            let answer = match current {
+                Some(count) => self.patch(change, &path, count).await,
+                None => self.send(request::get(&path)).await,
+            };
+            match answer {
+                Answer::Count(count) => {
+                    let ours = current.is_some();
+                    self.shared.counted(&key, count, ours);
+                    if ours {
+                        return Ok(count);
+                    }
+                    if let Some(settled) = change.settled(count) {
+                        return settled;
+                    }
+                    current = Some(count);
+                }
+                // It is another count, or another version: look again.
+                Answer::Conflict(why) => {
+                    conflicts += 1;
+                    if conflicts >= MOST_CONFLICTS {
+                        return Err(PlatformError::Refused(format!(
+                            "{key} was not scaled: {why}"
+                        )));
+                    }
+                    current = None;
+                }
+                Answer::Later { after, why } => {
+                    let wait = after.unwrap_or(pause);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    *last = why;
+                    if Instant::now() + wait >= until {
+                        return Err(PlatformError::Refused(format!(
+                            "{key} was not scaled: {last}"
+                        )));
+                    }
+                    sleep(wait).await;
+                    // It may have been done although no answer came.
+                    current = None;
+                }
+                Answer::Refused(why) => {
+                    return Err(PlatformError::Refused(format!("{key}: {why}")));
+                }
+            }
+        }
+    }
+
+    async fn patch(&self, change: &Change, path: &str, count: Count) -> Answer {
+        let to = change.to;
+        if to == 0 && change.key().is_built_in() {
+            return self
+                .send(request::sleep(
+                    path,
+                    &change.scalable.name,
+                    &change.namespace,
+                    count,
+                ))
+                .await;
+        }
+        self.send(request::patch(path, count.replicas, to)).await
+    }
+
+    async fn send(
+        &self,
+        request: Result<http::Request<kube::client::Body>, http::Error>,
+    ) -> Answer {
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => return Answer::Refused(error.to_string()),
+        };
+        match timeout(REQUEST, answer::read(&self.client, request)).await {
+            Ok(answer) => answer,
+            Err(_) => Answer::Later {
+                after: None,
+                why: format!(
+                    "the API server did not answer within {} s",
+                    REQUEST.as_secs()
+                ),
+            },
+        }
+    }
+
+    async fn path(&self, change: &Change) -> Result<String, PlatformError> {
+        let scalable = &change.scalable;
+        let plural = match self.plural(scalable).await {
+            Ok(plural) => plural,
+            Err(why) => return Err(PlatformError::Refused(format!("{}: {why}", change.key()))),
+        };
+        Ok(request::path(
+            &change.namespace,
+            &scalable.api_version,
+            &plural,
+            &scalable.name,
+        ))
+    }
+
+    /// The plural of a kind, asked for once.
+    async fn plural(&self, scalable: &Scalable) -> Result<String, String> {
+        if crate::shared::is_built_in(scalable) {
+            return Ok(format!("{}s", scalable.kind.to_lowercase()));
+        }
+        let kind = (scalable.api_version.clone(), scalable.kind.clone());
+        if let Some(plural) = self.plurals.lock().get(&kind) {
+            return Ok(plural.clone());
+        }
+        let resource = discover(&self.client, &kind.0, &kind.1).await?;
+        self.plurals.lock().insert(kind, resource.plural.clone());
+        Ok(resource.plural)
+    }
+
+    /// For a target that has no workload any more.
+    pub(crate) async fn wake(
+        &self,
+        namespace: &str,
+        scalable: Scalable,
+        to: u32,
+    ) -> Result<Count, PlatformError> {
+        let (namespace, from) = (namespace.to_owned(), 0);
+        self.scale(Change {
+            namespace,
+            scalable,
+            from,
+            to,
+        })
+        .await
+    }
+}
+
+/// A kind as the API server serves it.
+pub(crate) async fn discover(
+    client: &Client,
+    api_version: &str,
+    kind: &str,
+) -> Result<kube::core::ApiResource, String> {
+    let gv: kube::core::GroupVersion = api_version
+        .parse()
+        .map_err(|_| format!("{api_version:?} is not an apiVersion"))?;
+    let gvk = gv.with_kind(kind);
+    let found = timeout(REQUEST, kube::discovery::pinned_kind(client, &gvk)).await;
+    match found {
+        Ok(Ok((resource, _))) => Ok(resource),
+        Ok(Err(error)) => Err(format!("{api_version} {kind} is not served: {error}")),
+        Err(_) => Err("the API server did not answer".to_owned()),
+    }
+}
