@@ -30,6 +30,12 @@ enum Task {
     },
     /// What must pass before a change goes in: format, lints, dependencies, tests
     Ci,
+    /// A Kubernetes control plane on this machine: bring it up until Ctrl-C, or what is told
+    Testbed {
+        /// `up` (as without), `shell` (inside of it), `assets` (its binaries' folder), and their options
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Build for shipping, install the peers, and measure
     Bench {
         /// What to measure; several are run one after the other
@@ -45,6 +51,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Test { long, arguments } => test(long, &arguments),
         Task::Ci => ci(),
+        Task::Testbed { arguments } => testbed(&arguments),
         Task::Bench { names, arguments } => bench(&names, &arguments),
     };
     match done {
@@ -89,6 +96,12 @@ fn ci() -> Result<(), Failed> {
         "deny", "--locked", "check", "bans", "licenses", "sources",
     ]))?;
     test(false, &[])
+}
+
+fn testbed(arguments: &[OsString]) -> Result<(), Failed> {
+    tools::for_testbed()?;
+    let mut testbed = cargo(["run", "--locked", "--package", "rouse-testbed", "--"]);
+    command::run(testbed.args(arguments))
 }
 
 fn bench(names: &[String], arguments: &[OsString]) -> Result<(), Failed> {

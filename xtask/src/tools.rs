@@ -11,6 +11,13 @@ const ENVOY: &str = "1.40.0";
 type Program = (&'static str, &'static str);
 
 const TESTS: &[Program] = &[("kill", "procps")];
+const TESTBED: &[Program] = &[
+    ("unshare", "util-linux"),
+    ("nsenter", "util-linux"),
+    ("setpriv", "util-linux"),
+    ("mount", "mount"),
+    ("ip", "iproute2"),
+];
 const PEERS: &[Program] = &[
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
@@ -19,7 +26,13 @@ const PEERS: &[Program] = &[
 ];
 
 pub(crate) fn for_tests() -> Result<(), Failed> {
-    debian(TESTS)
+    debian(TESTS)?;
+    for_testbed()
+}
+
+/// What opens its namespace.
+pub(crate) fn for_testbed() -> Result<(), Failed> {
+    debian(TESTBED)
 }
 
 /// Only a comparison needs the peers.
