@@ -3,6 +3,8 @@
 pub mod client;
 pub mod facts;
 pub mod index;
+pub mod lease;
+pub mod members;
 pub mod platform;
 mod scale;
 mod shared;
