@@ -16,6 +16,8 @@ pub mod selector;
 pub mod service;
 pub mod target;
 mod tell;
+#[cfg(test)]
+mod tests;
 mod trouble;
 mod workloads;
 
