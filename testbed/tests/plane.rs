@@ -1,5 +1,11 @@
 //! The testbed from inside: one for all tests, in a namespace that this program opens for itself.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::str::FromStr;
