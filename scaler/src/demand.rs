@@ -35,6 +35,8 @@ pub struct MemberNo(pub u64);
 pub struct Demand {
     window: Duration,
     created: Instant,
+    /// It was woken for a reason that no member told, at that moment.
+    woken: Option<Instant>,
     members: BTreeMap<MemberNo, Member>,
 }
 
@@ -84,6 +86,7 @@ impl Demand {
         Self {
             window,
             created,
+            woken: None,
             members: BTreeMap::new(),
         }
     }
@@ -109,6 +112,11 @@ impl Demand {
     /// The member holds `held` requests at this moment.
     pub fn held(&mut self, member: MemberNo, held: u32, now: Instant) {
         self.members.entry(member).or_default().holds(held, now);
+    }
+
+    /// Somebody else has woken the workload: it is idle since now at most.
+    pub fn woken(&mut self, now: Instant) {
+        self.woken = Some(now);
     }
 
     /// A whole report did not list the workload: the member has nothing in flight or held.
@@ -138,7 +146,8 @@ impl Demand {
             let told = self.members.get(&no).and_then(Member::last_active);
             told.unwrap_or(presence.joined.max(self.created))
         };
-        roster.iter().map(of).max()
+        let last = roster.iter().map(of).max()?;
+        Some(self.woken.map_or(last, |woken| woken.max(last)))
     }
 
     /// Requests in flight and held, by the newest reports and wakes.

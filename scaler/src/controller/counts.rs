@@ -26,6 +26,9 @@ impl Entry {
             .observed(&live, self.endpoint_of_service.as_ref(), turn.now);
         let newer = |count: &Count| self.known.is_none_or(|known| count.version > known.version);
         if let Some(count) = observation.count.filter(newer) {
+            if !first && self.wanted == 0 && count.replicas > 0 {
+                self.demand.woken(turn.now);
+            }
             self.known = Some(count);
             if self.scaling.is_none() {
                 self.stand(turn);

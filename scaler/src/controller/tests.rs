@@ -1,7 +1,12 @@
 //! The state machine with made-up time, proxies and platform.
 
 mod apply;
+mod cluster;
 mod drain;
+mod lead;
+mod members;
+mod probers;
+mod random;
 mod sleep;
 mod wake;
 
@@ -69,6 +74,7 @@ fn workload() -> Workload {
 }
 
 /// A controller with the time, what the platform was told, and what the proxies report.
+#[derive(Debug)]
 struct World {
     controller: Controller,
     now: Instant,
@@ -193,13 +199,18 @@ impl World {
 
     /// The platform observes these replicas; those it knows keep their times.
     fn observe(&mut self, replicas: &[(&str, ReplicaState)]) -> Vec<Action> {
+        self.observe_only(replicas);
+        self.observed(None)
+    }
+
+    fn observe_only(&mut self, replicas: &[(&str, ReplicaState)]) {
         let known = std::mem::take(&mut self.replicas);
         for (name, state) in replicas {
             let id = EndpointId((*name).into());
             let old = known.iter().find(|replica| replica.id == id);
             let ready_since = old.and_then(|replica| replica.ready_since);
             self.replicas.push(Replica {
-                probe: None,
+                probe: old.and_then(|replica| replica.probe.clone()),
                 address: SocketAddr::from(([127, 0, 0, 1], 9000)),
                 outdated: old.is_some_and(|replica| replica.outdated),
                 started: old.map_or(self.now, |replica| replica.started),
@@ -208,7 +219,6 @@ impl World {
                 id,
             });
         }
-        self.observed(None)
     }
 
     fn observed(&mut self, failure: Option<Failure>) -> Vec<Action> {
