@@ -8,4 +8,6 @@ pub mod members;
 pub mod platform;
 mod scale;
 mod shared;
+#[cfg(test)]
+mod testing;
 mod watch;

@@ -1,0 +1,280 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Response;
+use parking_lot::Mutex;
+use rouse_api::workload::Scalable;
+use rouse_scaler::platform::{Count, PlatformError};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{Change, Scaler};
+use crate::index::event::{Change as Seen, Event};
+use crate::index::target::{Target, TargetKey};
+use crate::index::{Index, UNSCHEDULABLE_WAIT};
+use crate::shared::Shared;
+use crate::testing::{Asked, Body, Server, answer};
+
+const PATH: &str = "/apis/apps/v1/namespaces/shop/deployments/web/scale";
+
+type Script = Vec<Response<Body>>;
+
+struct World {
+    server: Server,
+    scaler: Scaler,
+    shared: Arc<Shared>,
+}
+
+fn scale(version: u64, replicas: u32) -> Response<Body> {
+    let spec = if replicas == 0 {
+        json!({})
+    } else {
+        json!({"replicas": replicas})
+    };
+    let meta = json!({"name": "web", "namespace": "shop", "resourceVersion": version.to_string()});
+    answer(
+        200,
+        &json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": meta, "spec": spec}),
+    )
+}
+
+fn status(code: u16, message: &str) -> Response<Body> {
+    answer(
+        code,
+        &json!({"kind": "Status", "message": message, "code": code}),
+    )
+}
+
+fn throttled(seconds: u32) -> Response<Body> {
+    let mut answer = status(429, "too many");
+    answer.headers_mut().insert("retry-after", seconds.into());
+    answer
+}
+
+/// The API server answers as the script says, in order; the watch has told of `known` replicas at version 10.
+async fn world(known: Option<u32>, script: Script) -> World {
+    let script = Arc::new(Mutex::new(VecDeque::from(script)));
+    let server = Server::new(move |_: Asked| {
+        let next = script.lock().pop_front();
+        async move { next.unwrap_or_else(|| status(418, "not in the script")) }
+    })
+    .await;
+    let shared = Shared::new(Index::new(UNSCHEDULABLE_WAIT));
+    if let Some(replicas) = known {
+        let meta = json!({"namespace": "shop", "name": "web", "uid": "u", "resourceVersion": "10"});
+        let meta = serde_json::from_value(meta).unwrap();
+        let target = Target::of_meta("apps", "Deployment", &meta, replicas, None).unwrap();
+        shared.handle(Event::Target(Seen::Apply(target)));
+    }
+    let scaler = Scaler::new(server.client.clone(), shared.clone());
+    World {
+        server,
+        scaler,
+        shared,
+    }
+}
+
+fn change(from: u32, to: u32) -> Change {
+    Change {
+        namespace: "shop".to_owned(),
+        scalable: Scalable {
+            api_version: "apps/v1".to_owned(),
+            kind: "Deployment".to_owned(),
+            name: "web".to_owned(),
+        },
+        from,
+        to,
+    }
+}
+
+impl World {
+    async fn scale(&self, from: u32, to: u32) -> Result<Count, PlatformError> {
+        self.scaler.scale(change(from, to)).await
+    }
+
+    fn methods(&self) -> Vec<String> {
+        self.server
+            .asked()
+            .into_iter()
+            .map(|asked| asked.method)
+            .collect()
+    }
+
+    fn known(&self) -> Count {
+        let key = TargetKey::new("shop", "apps/v1", "Deployment", "web");
+        self.shared
+            .with(|index| index.target_of(&key).unwrap().count)
+    }
+}
+
+fn count(version: u64, replicas: u32) -> Count {
+    Count { version, replicas }
+}
+
+#[tokio::test]
+async fn a_wake_is_one_request_and_its_answer_is_known_at_once() {
+    let world = world(Some(0), vec![scale(11, 1)]).await;
+    assert_eq!(world.scale(0, 1).await, Ok(count(11, 1)));
+    assert_eq!(world.known(), count(11, 1));
+    let asked = world.server.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(
+        (&*asked[0].method, &*asked[0].path),
+        ("PATCH", &*format!("{PATH}?fieldManager=rouse-scaler"))
+    );
+    assert_eq!(asked[0].content, "application/json-patch+json");
+    let body: Value = serde_json::from_str(&asked[0].body).unwrap();
+    // A Scale of no replicas is served without the field.
+    assert_eq!(
+        body,
+        json!([
+            {"op": "test", "path": "/spec/replicas", "value": null},
+            {"op": "add", "path": "/spec/replicas", "value": 1},
+        ])
+    );
+}
+
+#[tokio::test]
+async fn a_raise_never_lowers() {
+    let world = world(Some(1), vec![status(422, "test failed"), scale(12, 7)]).await;
+    assert_eq!(
+        world.scale(1, 3).await,
+        Ok(count(12, 7)),
+        "higher already: that stands"
+    );
+    assert_eq!(world.methods(), ["PATCH", "GET"]);
+    assert_eq!(world.known(), count(12, 7));
+}
+
+#[tokio::test]
+async fn a_raise_goes_on_from_what_others_made_of_it() {
+    let world = world(
+        Some(1),
+        vec![
+            status(422, "test failed"),
+            scale(12, 2),
+            status(409, "conflict"),
+            scale(13, 0),
+            scale(14, 3),
+        ],
+    )
+    .await;
+    assert_eq!(world.scale(1, 3).await, Ok(count(14, 3)));
+    let asked = world.server.asked();
+    let tests: Vec<Value> = asked
+        .iter()
+        .filter(|asked| asked.method == "PATCH")
+        .map(|asked| serde_json::from_str::<Value>(&asked.body).unwrap()[0]["value"].clone())
+        .collect();
+    assert_eq!(tests, [json!(1), json!(2), Value::Null]);
+}
+
+#[tokio::test]
+async fn what_is_known_may_be_old() {
+    let world = world(Some(3), vec![scale(12, 0), scale(13, 1)]).await;
+    assert_eq!(
+        world.scale(0, 1).await,
+        Ok(count(13, 1)),
+        "3 known, 0 there"
+    );
+    assert_eq!(world.methods(), ["GET", "PATCH"]);
+}
+
+#[tokio::test]
+async fn a_lowering_only_from_the_count_that_is_believed() {
+    let world = world(Some(2), vec![scale(12, 5)]).await;
+    assert_eq!(
+        world.scale(3, 1).await,
+        Err(PlatformError::Changed(count(12, 5)))
+    );
+    assert_eq!(world.methods(), ["GET"]);
+}
+
+#[tokio::test]
+async fn sleep_is_applied_at_the_version_that_is_known() {
+    let world = world(
+        Some(2),
+        vec![status(409, "another version"), scale(15, 2), scale(16, 0)],
+    )
+    .await;
+    assert_eq!(world.scale(2, 0).await, Ok(count(16, 0)));
+    let asked = world.server.asked();
+    assert_eq!(
+        asked[0].path,
+        format!("{PATH}?fieldManager=rouse-scaler&force=true")
+    );
+    assert_eq!(asked[0].content, "application/apply-patch+yaml");
+    let version = |at: usize| {
+        serde_json::from_str::<Value>(&asked[at].body).unwrap()["metadata"]["resourceVersion"]
+            .clone()
+    };
+    assert_eq!((version(0), version(2)), (json!("10"), json!("15")));
+}
+
+#[tokio::test]
+async fn an_apply_without_a_known_version_asks_for_one_first() {
+    let world = world(None, vec![scale(15, 2), scale(16, 0)]).await;
+    assert_eq!(world.scale(2, 0).await, Ok(count(16, 0)));
+    assert_eq!(world.methods(), ["GET", "PATCH"]);
+}
+
+#[tokio::test]
+async fn pushback_is_honoured() {
+    let world = world(Some(0), vec![throttled(1), scale(10, 0), scale(11, 1)]).await;
+    let begun = Instant::now();
+    assert_eq!(world.scale(0, 1).await, Ok(count(11, 1)));
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn pushback_beyond_the_deadline_is_told_at_once() {
+    let world = world(Some(0), vec![throttled(60)]).await;
+    let refused = world.scale(0, 1).await.unwrap_err().to_string();
+    assert!(refused.contains("429: too many"), "{refused}");
+}
+
+#[tokio::test]
+async fn an_error_of_the_server_is_tried_again() {
+    let world = world(Some(0), vec![status(500, "etcd"), scale(11, 1)]).await;
+    assert_eq!(
+        world.scale(0, 1).await,
+        Ok(count(11, 1)),
+        "it had been done"
+    );
+    assert_eq!(world.methods(), ["PATCH", "GET"]);
+}
+
+#[tokio::test]
+async fn what_is_forbidden_or_not_there_is_told() {
+    for code in [403, 404] {
+        let world = world(Some(0), vec![status(code, "no such luck")]).await;
+        let refused = world.scale(0, 1).await.unwrap_err().to_string();
+        assert!(
+            refused.contains("Deployment shop/web") && refused.contains("no such luck"),
+            "{refused}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_patch_that_is_refused_for_ever_ends() {
+    let script = (0..20)
+        .flat_map(|_| [status(422, "invalid"), scale(11, 0)])
+        .collect();
+    let world = world(Some(0), script).await;
+    let refused = world.scale(0, 1).await.unwrap_err().to_string();
+    assert!(refused.contains("422: invalid"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_silent_api_server_is_given_up() {
+    let server = Server::new(|_: Asked| std::future::pending::<Response<Body>>()).await;
+    let shared = Shared::new(Index::new(UNSCHEDULABLE_WAIT));
+    let scaler = Scaler::new(server.client.clone(), shared);
+    tokio::time::pause();
+    let begun = Instant::now();
+    let refused = scaler.scale(change(0, 1)).await.unwrap_err().to_string();
+    assert!(refused.contains("did not answer"), "{refused}");
+    assert!(begun.elapsed() <= super::DEADLINE + Duration::from_secs(1));
+}
