@@ -36,6 +36,11 @@ pub struct Inside {
     pub assets: PathBuf,
 }
 
+/// Whether the folders stay at the end, to look at logs.
+pub(crate) fn kept() -> bool {
+    std::env::var_os("ROUSE_TESTBED_KEEP").is_some()
+}
+
 /// Goes on inside a fresh namespace. To be called first in `main`, before any thread or runtime: in the outer process it
 /// never returns, but exits as the program inside did. Finds the control plane's binaries first, and builds them if need be:
 /// inside there is no network to do it.

@@ -56,6 +56,7 @@ impl Testbed {
         let inside = namespace::inside()?;
         let folder = tempfile::Builder::new()
             .prefix("plane-")
+            .disable_cleanup(namespace::kept())
             .tempdir_in(&inside.folder)
             .map_err(Error::io(inside.folder.display().to_string()))?;
         let plane = Plane::start(&inside.assets, folder.path(), config.plane).await?;

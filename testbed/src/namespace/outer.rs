@@ -55,7 +55,7 @@ async fn open(assets: &Path) -> Result<i32, Error> {
 }
 
 fn close(folder: TempDir) {
-    if std::env::var_os("ROUSE_TESTBED_KEEP").is_some() {
+    if super::kept() {
         eprintln!("rouse-testbed: kept {}", folder.keep().display());
     }
 }
