@@ -221,3 +221,54 @@ async fn a_session_ends_with_its_ends_and_all_end_with_the_scaler() {
     assert!(connect(&scaler, 1).await.to_scaler.is_closed());
     assert_eq!(scaler.status().await.workloads, []);
 }
+
+#[tokio::test]
+async fn a_lost_proxy_stays_a_member_and_roles_and_changes_are_told() {
+    let mut registry = Registry::default();
+    let config = ScalerConfig {
+        leads: None,
+        ..ScalerConfig::default()
+    };
+    let scaler = Scaler::start(config, platform(), &mut registry);
+    scaler
+        .apply(vec![workload(process(&[HELPER, "listen"]))])
+        .await;
+    let changed = timeout(PATIENCE, scaler.changed()).await.unwrap();
+    assert!(changed.contains(&hello()));
+    let id = |instance| MemberId {
+        host: "pod".into(),
+        instance,
+    };
+    let mut ends = scaler.connect(id(1), SessionEnd::Silence).await;
+    assert_eq!(next(&mut ends).await, ToProxy::Role { leads: None });
+    scaler.lead(Some(7)).await;
+    loop {
+        if next(&mut ends).await == (ToProxy::Role { leads: Some(7) }) {
+            break;
+        }
+    }
+    timeout(PATIENCE, scaler.changed()).await.unwrap();
+    let status = scaler.workload_status(&hello()).await.unwrap();
+    assert_eq!(status.phase, "asleep");
+    drop(ends);
+    let lost = async {
+        while scaler.status().await.members.disconnected != 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, lost).await.unwrap();
+    let mut first = scaler.connect(id(1), SessionEnd::Silence).await;
+    let _second = scaler.connect(id(2), SessionEnd::Silence).await;
+    let closed = async { while first.from_scaler.recv().await.is_some() {} };
+    timeout(PATIENCE, closed).await.unwrap();
+    scaler
+        .live_hosts(["pod".into(), "other".into()].into())
+        .await;
+    let status = scaler.status().await;
+    assert_eq!((status.sessions, status.leads), (1, Some(7)));
+    assert_eq!((status.members.silent, status.members.expected), (1, 1));
+    let mut text = String::new();
+    encode(&mut text, &registry).unwrap();
+    assert!(text.contains("rouse_scaler_leader 1"), "{text}");
+    scaler.shutdown().await;
+}

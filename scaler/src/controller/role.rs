@@ -26,10 +26,9 @@ impl Controller {
         }
         let epoch = self.epoch;
         self.with_all(now, out, |entry, turn| {
-            if term.is_none() {
-                entry.step_down();
-            } else if let Some(level) = entry.level(epoch) {
-                turn.broadcast(&level);
+            entry.step_down(epoch);
+            if let Some(level) = entry.level(epoch) {
+                entry.tell_leading(&level, turn);
             }
         });
     }
@@ -50,11 +49,15 @@ impl Entry {
         })
     }
 
-    /// What was begun as leader is off, and nobody is told: the next leader tells. A count that the platform is taking on can't be
-    /// taken back.
-    fn step_down(&mut self) {
-        if let Phase::Quiescing(Quiesce { wake, .. }) = &mut self.phase {
-            self.phase = wake.take().map_or(Phase::Awake, Phase::Waking);
+    /// What was begun in an earlier term is off, and that is all that is told: by the next leader. A count that the platform is taking
+    /// on can't be taken back; its end is told in the newest term, or proxies would not hear it.
+    fn step_down(&mut self, newest: Epoch) {
+        match &mut self.phase {
+            Phase::Quiescing(Quiesce { wake, .. }) => {
+                self.phase = wake.take().map_or(Phase::Awake, Phase::Waking);
+            }
+            Phase::Stopping { epoch, .. } => *epoch = newest,
+            _ => {}
         }
         self.drain.clear();
         self.sleep_after = None;

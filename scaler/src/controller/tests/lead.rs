@@ -210,3 +210,18 @@ fn a_new_leader_lowers_nothing_before_every_live_host_has_reported() {
     let heard = world.pass(SECOND * 12, &[(A, 0), (B, 0)]);
     assert!(attempt(&heard, A) > 0);
 }
+
+#[test]
+fn leading_again_in_a_later_term_old_attempts_end_in_the_new_one() {
+    let (mut world, _) = about_to_sleep(&[A]);
+    let again = world.event(Event::Lead(Some(4)));
+    let (workload, epoch) = (hello(), BASE);
+    assert!(sent(&again, A).contains(&ToProxy::Resume { workload, epoch }));
+    let epoch = attempt(&again, A);
+    assert_eq!(epoch, BASE + 1, "asked anew");
+    assert_eq!(scales(&world.say(A, quiesced(epoch))), [(0, vec!["a"])]);
+    world.event(Event::Lead(Some(5)));
+    let done = world.took(2, 0);
+    let (workload, epoch) = (hello(), 5 << 32);
+    assert!(sent(&done, A).contains(&ToProxy::Asleep { workload, epoch }));
+}
