@@ -3,6 +3,8 @@
 mod custom;
 mod events;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
