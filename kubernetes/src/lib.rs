@@ -11,3 +11,4 @@ mod shared;
 #[cfg(test)]
 mod testing;
 mod watch;
+pub mod status;

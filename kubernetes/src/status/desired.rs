@@ -1,0 +1,284 @@
+//! What is known to what is said; pure.
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use rouse_api::resource::{
+    Condition, ConditionStatus, ConditionType, LastSleep, LastWake, State, Status,
+};
+use rouse_scaler::controller::{WakeCause, WakeOutcome, WorkloadStatus};
+
+use crate::facts::Facts;
+
+/// A time that is computed from an age anew differs by less, and is kept as it was recorded.
+const SAME: SignedDuration = SignedDuration::from_secs(3);
+/// Characters of one message.
+const LONGEST: usize = 1_000;
+
+/// The status to be. The same as `recorded` while nothing worth telling has changed: numbers that move all the time, like those in a
+/// decision's reason, are told as they were when the state or a count changed.
+#[must_use]
+pub fn desired(
+    facts: &Facts,
+    scaler: Option<&WorkloadStatus>,
+    recorded: &Status,
+    now: Timestamp,
+) -> Status {
+    let state = state(facts, scaler);
+    let decision = scaler.and_then(|scaler| scaler.decision.as_ref());
+    let mut status = Status {
+        observed_generation: Some(facts.generation),
+        target: (!facts.target.is_empty()).then(|| facts.target.clone()),
+        replicas: facts.count.map(|count| number(count.replicas)),
+        ready_replicas: facts.count.map(|_| number(facts.ready)),
+        desired: decision.map(|decision| number(decision.decision.replicas)),
+        state,
+        why: None,
+        last_wake: last_wake(scaler, recorded, now),
+        last_sleep: last_sleep(scaler, recorded, now),
+        replica_hours_saved: saved(facts, recorded, now),
+        conditions: conditions(facts, recorded, now),
+    };
+    status.why = trouble(facts).map(|text| short(text)).or_else(|| {
+        let same = recorded.state == status.state && recorded.desired == status.desired;
+        let kept = recorded.why.clone().filter(|_| same && scaler.is_some());
+        let was_trouble = recorded
+            .conditions
+            .iter()
+            .any(|c| Some(&c.message) == kept.as_ref());
+        kept.filter(|_| !was_trouble)
+            .or_else(|| decision.map(|decision| short(&decision.why)))
+    });
+    status
+}
+
+fn state(facts: &Facts, scaler: Option<&WorkloadStatus>) -> Option<State> {
+    if !facts.problems.is_empty() {
+        return Some(State::Invalid);
+    }
+    match facts.blocked.as_ref().map(|blocked| &*blocked.reason) {
+        Some("StoppedByHand") => return Some(State::StoppedByHand),
+        Some("Paused") => return Some(State::Paused),
+        Some("OwnedElsewhere") => return Some(State::OwnedElsewhere),
+        Some("TargetNotFound") => return Some(State::TargetNotFound),
+        _ => {}
+    }
+    Some(match scaler.map(|scaler| scaler.phase) {
+        Some("quiescing") => State::Quiescing,
+        Some("stopping") => State::Stopping,
+        Some("failed") => State::Failed,
+        _ if facts.ready > 0 => State::Awake,
+        _ if facts.failure.is_some() => State::Failed,
+        _ if facts.count?.replicas > 0 => State::Waking,
+        _ => State::Asleep,
+    })
+}
+
+/// What is wrong, the gravest first.
+fn trouble(facts: &Facts) -> Option<&str> {
+    let failures = [&facts.blocked, &facts.failure, &facts.progress];
+    let problem = facts.problems.first().map(String::as_str);
+    problem.or_else(|| {
+        let failure = failures.into_iter().flatten().next()?;
+        Some(&failure.message)
+    })
+}
+
+fn last_wake(
+    scaler: Option<&WorkloadStatus>,
+    recorded: &Status,
+    now: Timestamp,
+) -> Option<LastWake> {
+    let Some(cause) = scaler.and_then(|scaler| scaler.last_cause.as_ref()) else {
+        return recorded.last_wake.clone();
+    };
+    let old = recorded.last_wake.as_ref();
+    let time = time(cause.seconds_ago, old.map(|old| &*old.time), now);
+    let ended = scaler.and_then(|scaler| scaler.last_wake.as_ref());
+    // Of this wake, and not of the one before it.
+    let ended = ended
+        .filter(|wake| wake.outcome == WakeOutcome::Ready && wake.seconds_ago <= cause.seconds_ago);
+    let words = match cause.cause {
+        WakeCause::Held { .. } => "held requests",
+        WakeCause::Minimum => "replicas.min",
+        WakeCause::Elsewhere => "count raised by another",
+    };
+    Some(LastWake {
+        cause: words.to_owned(),
+        duration: ended.map(|wake| duration(wake.stages.total)),
+        time,
+    })
+}
+
+fn last_sleep(
+    scaler: Option<&WorkloadStatus>,
+    recorded: &Status,
+    now: Timestamp,
+) -> Option<LastSleep> {
+    let old = recorded.last_sleep.as_ref();
+    let Some(sleep) = scaler.and_then(|scaler| scaler.last_sleep.as_ref()) else {
+        return old.cloned();
+    };
+    Some(LastSleep {
+        time: time(sleep.seconds_ago, old.map(|old| &*old.time), now),
+        why: sleep.why.clone(),
+    })
+}
+
+/// Counted when a sleep ends, so that a sleeper's status stands still.
+fn saved(facts: &Facts, recorded: &Status, now: Timestamp) -> Option<String> {
+    let old = recorded.replica_hours_saved.clone();
+    let wakes = facts.count.is_some_and(|count| count.replicas > 0);
+    let slept = recorded.last_sleep.as_ref();
+    let Some(slept) = slept.filter(|_| wakes && recorded.state == Some(State::Asleep)) else {
+        return old;
+    };
+    let Ok(since) = slept.time.parse::<Timestamp>() else {
+        return old;
+    };
+    let hours = now.duration_since(since).as_secs_f64().max(0.0) / 3600.0;
+    let before: f64 = old.and_then(|old| old.parse().ok()).unwrap_or(0.0);
+    Some(format!(
+        "{:.2}",
+        before + hours * f64::from(facts.min.max(1))
+    ))
+}
+
+/// RFC 3339, in whole seconds; as it was recorded if that is the same moment.
+fn time(seconds_ago: f64, recorded: Option<&str>, now: Timestamp) -> String {
+    let ago = SignedDuration::try_from_secs_f64(seconds_ago).unwrap_or_default();
+    let at = now.checked_sub(ago).unwrap_or(now);
+    let same = recorded.filter(|text| {
+        let time = text.parse::<Timestamp>();
+        time.is_ok_and(|time| time.duration_since(at).abs() < SAME)
+    });
+    same.map_or_else(|| whole(at), str::to_owned)
+}
+
+fn whole(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// E.g. `1s250ms`.
+fn duration(duration: Duration) -> String {
+    let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
+    match (seconds, millis) {
+        (0, millis) => format!("{millis}ms"),
+        (seconds, 0) => format!("{seconds}s"),
+        (seconds, millis) => format!("{seconds}s{millis}ms"),
+    }
+}
+
+fn conditions(facts: &Facts, recorded: &Status, now: Timestamp) -> Vec<Condition> {
+    let mut said = vec![ready(facts)];
+    if facts.problems.is_empty() {
+        said.extend([awake(facts), degraded(facts), conflict(facts)]);
+    }
+    let mut conditions: Vec<_> = said
+        .into_iter()
+        .map(|said| said.condition(facts.generation, recorded, now))
+        .collect();
+    // Another version's are left as they are.
+    let others = recorded.conditions.iter();
+    let other = |c: &&Condition| matches!(c.kind, ConditionType::Other(_));
+    conditions.extend(others.filter(other).cloned());
+    conditions
+}
+
+/// A condition but for its times.
+struct Said {
+    kind: ConditionType,
+    holds: bool,
+    reason: String,
+    message: String,
+}
+
+impl Said {
+    fn new(kind: ConditionType, holds: bool, reason: &str, message: &str) -> Self {
+        Self {
+            kind,
+            holds,
+            reason: reason.to_owned(),
+            message: short(message),
+        }
+    }
+
+    fn condition(self, generation: i64, recorded: &Status, now: Timestamp) -> Condition {
+        let status = if self.holds {
+            ConditionStatus::True
+        } else {
+            ConditionStatus::False
+        };
+        let mut old = recorded.conditions.iter();
+        let old = old.find(|old| old.kind == self.kind && old.status == status);
+        Condition {
+            status,
+            observed_generation: Some(generation),
+            last_transition_time: old
+                .map_or_else(|| whole(now), |old| old.last_transition_time.clone()),
+            kind: self.kind,
+            reason: self.reason,
+            message: self.message,
+        }
+    }
+}
+
+fn ready(facts: &Facts) -> Said {
+    let said = |holds, reason, message| Said::new(ConditionType::Ready, holds, reason, message);
+    if !facts.problems.is_empty() {
+        return said(false, "Invalid", &facts.problems.join("; "));
+    }
+    match &facts.blocked {
+        Some(blocked) => said(false, &blocked.reason, &blocked.message),
+        None => said(true, "Accepted", ""),
+    }
+}
+
+fn awake(facts: &Facts) -> Said {
+    let said = |holds, reason| Said::new(ConditionType::Awake, holds, reason, "");
+    match facts.count {
+        _ if facts.ready > 0 => said(true, "ReplicasReady"),
+        Some(count) if count.replicas > 0 => said(false, "NoReplicaReady"),
+        _ => said(false, "NoReplicas"),
+    }
+}
+
+fn degraded(facts: &Facts) -> Said {
+    let said =
+        |holds, reason, message: &str| Said::new(ConditionType::Degraded, holds, reason, message);
+    if let Some(failure) = &facts.failure {
+        return said(true, &failure.reason, &failure.message);
+    }
+    match &facts.governed {
+        Some(governor) if governor.min == 0 => {
+            let name = &governor.name;
+            let message = format!(
+                "HorizontalPodAutoscaler {name} has minReplicas 0, so that it and Rouse both rule the step to zero; set it to 1 or more"
+            );
+            said(true, "AutoscalerToZero", &message)
+        }
+        _ => said(false, "AsExpected", ""),
+    }
+}
+
+fn conflict(facts: &Facts) -> Said {
+    let conflicts = facts.conflicts.join("; ");
+    let reason = if conflicts.is_empty() {
+        "NoConflict"
+    } else {
+        "OlderWorkload"
+    };
+    let holds = !conflicts.is_empty();
+    Said::new(ConditionType::RouteConflict, holds, reason, &conflicts)
+}
+
+fn short(text: impl AsRef<str>) -> String {
+    text.as_ref().chars().take(LONGEST).collect()
+}
+
+fn number(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
