@@ -88,18 +88,17 @@ impl World {
 
     async fn tell(&self, plural: &str, event: Value) {
         let sent = async {
-            loop {
-                let watches = self.watches.lock();
-                let found = watches.iter().rev().find(|(name, _)| name == plural);
-                if let Some((_, watch)) = found {
-                    watch.send(event.clone()).unwrap();
-                    return;
-                }
-                drop(watches);
+            while !self.sent(plural, &event) {
                 sleep(Duration::from_millis(2)).await;
             }
         };
         timeout(Duration::from_secs(5), sent).await.unwrap();
+    }
+
+    fn sent(&self, plural: &str, event: &Value) -> bool {
+        let watches = self.watches.lock();
+        let found = watches.iter().rev().find(|(name, _)| name == plural);
+        found.is_some_and(|(_, watch)| watch.send(event.clone()).is_ok())
     }
 
     fn patches(&self) -> Vec<Asked> {
@@ -159,7 +158,7 @@ async fn all_is_listed_then_observed_and_scaled() {
     let mut world = World::new(vec![object(json!({"http": {"hosts": ["a.b"]}}))]).await;
     assert!(!world.readiness.missing().is_empty());
     let id = WorkloadId::new("shop", "web");
-    assert_eq!(world.workloads().await, [id.clone()]);
+    assert_eq!(world.workloads().await, std::slice::from_ref(&id));
     assert_eq!(world.readiness.missing(), [""; 0]);
     assert_eq!(world.objects.changed().await, id);
     assert_eq!(
