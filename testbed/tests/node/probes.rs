@@ -77,7 +77,7 @@ pub(crate) async fn commands_run_inside(cluster: &Cluster) {
     .await;
     let pod = until(&pods, "p", is_running).await;
     assert!(!is_ready(&pod));
-    let pid = cluster.node.pid("commands", "p", "main").unwrap();
+    let pid = cluster.node().pid("commands", "p", "main").unwrap();
     std::fs::write(format!("/proc/{pid}/root/run/inside/here"), "x").unwrap();
     assert!(
         !std::path::Path::new("/run/inside/here").exists(),

@@ -46,12 +46,12 @@ pub(crate) async fn secrets_and_maps_are_mounted_and_follow(cluster: &Cluster) {
 
 async fn logged(cluster: &Cluster, namespace: &str, text: &str) {
     for _ in 0..100 {
-        if cluster.node.logs(namespace, "p", "main").unwrap() == text {
+        if cluster.node().logs(namespace, "p", "main").unwrap() == text {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("{:?}", cluster.node.logs(namespace, "p", "main"));
+    panic!("{:?}", cluster.node().logs(namespace, "p", "main"));
 }
 
 pub(crate) async fn token_opens_the_cluster(cluster: &Cluster) {
