@@ -179,3 +179,14 @@ pub(crate) fn is_running(pod: &Pod) -> bool {
 pub(crate) fn restarts(pod: &Pod) -> i32 {
     main_status(pod).map_or(0, |status| status.restart_count)
 }
+
+/// Waits until pod `p` has written exactly `text`.
+pub(crate) async fn logged(cluster: &Cluster, namespace: &str, text: &str) {
+    for _ in 0..100 {
+        if cluster.node().logs(namespace, "p", "main").unwrap() == text {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{:?}", cluster.node().logs(namespace, "p", "main"));
+}

@@ -169,14 +169,7 @@ pub(crate) async fn deletion_runs_the_hook_and_waits_for_the_process(cluster: &C
     // The shell may tell of its child in between.
     let log = cluster.node().logs("deletion", "p", "main").unwrap();
     assert!(
-        log.starts_with(
-            "up
-"
-        ) && log.ends_with(
-            "term
-bye
-"
-        ),
+        log.starts_with("up\n") && log.ends_with("term\nbye\n"),
         "{log:?}"
     );
     assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());

@@ -80,6 +80,6 @@ fn run(runtime: &tokio::runtime::Runtime, test: impl Future<Output = ()>) {
     runtime.block_on(async {
         tokio::time::timeout(limit, test)
             .await
-            .expect("within a minute")
+            .expect("within a minute");
     });
 }
