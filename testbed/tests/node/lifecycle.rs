@@ -204,7 +204,7 @@ pub(crate) async fn init_containers_go_first(cluster: &Cluster) {
     let main = json!({"image": "sh", "args": ["cat /run/shared/file; exec sleep 1000"], "volumeMounts": volume});
     create(&pods, pod("p", main, spec)).await;
     let pod = until(&pods, "p", is_ready).await;
-    assert_eq!(cluster.node().logs("init", "p", "main").unwrap(), "one\n");
+    logged(cluster, "init", "one\n").await;
     let inits = pod.status.unwrap().init_container_statuses.unwrap();
     assert!(inits[0].state.as_ref().unwrap().terminated.is_some());
     assert!(inits[1].state.as_ref().unwrap().running.is_some());
