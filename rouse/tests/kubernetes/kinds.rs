@@ -52,6 +52,7 @@ async fn a_kind_of_ones_own_wakes_and_sleeps(cluster: &Cluster) {
     let target = json!({"target": {"apiVersion": "tests.rouse.dev/v1", "kind": "Fleet", "name": "hello"}, "idleAfter": "2s"});
     space.scaled("hello", target).await;
     space.routed("hello").await;
+    space.until_state("hello", "Asleep").await;
     let follow = async {
         loop {
             let fleet = api.get("hello").await.unwrap();

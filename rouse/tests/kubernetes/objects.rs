@@ -83,7 +83,7 @@ async fn a_changed_service_port_is_followed(cluster: &Cluster) {
         replicas: 1,
         ..App::new("hello")
     };
-    space.workload(&app, json!({"replicas": {"min": 1}})).await;
+    space.workload(&app, json!({"replicas": {"min": 1}, "http": {"hold": {"timeout": "300ms"}}})).await;
     assert_eq!(space.get(0, "hello", "/").await.status, 200);
     let port = |target: &str| json!({"spec": {"ports": [{"name": "http", "port": 80, "targetPort": target}]}});
     space.patch("v1", "Service", "hello", port("dead")).await;
@@ -168,7 +168,7 @@ async fn a_bad_object_says_so_and_stops_nobody(cluster: &Cluster) {
     let space = Space::new(cluster, "objects-bad").await;
     // No schema can know that a host is none.
     space
-        .scaled("bad", json!({"http": {"hosts": ["-bad-.test"]}}))
+        .scaled("bad", json!({"http": {"hosts": ["[1:2:3]"]}}))
         .await;
     space.workload(&App::new("good"), json!({})).await;
     assert_eq!(space.get(0, "good", "/").await.status, 200);

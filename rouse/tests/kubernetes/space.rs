@@ -46,7 +46,7 @@ impl<'a> App<'a> {
             replicas: 0,
             flags: &[],
             probe: Some(
-                json!({"httpGet": {"path": "/readyz", "port": "http"}, "periodSeconds": 1}),
+                json!({"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1}),
             ),
             pod: json!({}),
             container: json!({}),
