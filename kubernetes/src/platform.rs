@@ -128,8 +128,13 @@ impl Platform for KubernetesPlatform {
         } = order;
         let found = self.shared.with(|index| index.scalable_of(&workload));
         let Some((target, blocked)) = found else {
+            if to > from {
+                // Told as done it would be asked for again at once, for nothing follows from it.
+                let why = format!("ScaledWorkload {workload} is gone or invalid");
+                return Err(PlatformError::Refused(why));
+            }
             // Without its object it is nobody's to lower, and the platform has nothing left of it.
-            let (version, replicas) = (0, to.min(from));
+            let (version, replicas) = (0, to);
             return Ok(Count { version, replicas });
         };
         if let Some(blocked) = blocked {

@@ -25,6 +25,13 @@ const REQUEST: Duration = Duration::from_secs(5);
 /// For a whole scale, with everything that is tried again.
 const DEADLINE: Duration = Duration::from_secs(25);
 
+/// The same downwards, by a leader. Another may lead when this one has not renewed its Lease for [4 s](crate::lease::Timing::lease):
+/// what was begun after a renewal and is given up by now can't follow the other's word to send again.
+const DEADLINE_DOWN: Duration = Duration::from_secs(3);
+
+/// For one request with its answer, downwards: one that got none is looked after within the deadline.
+const REQUEST_DOWN: Duration = Duration::from_secs(1);
+
 /// The first pause before another try, when the API server names none; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
@@ -70,6 +77,15 @@ impl Change {
         self.to >= self.from
     }
 
+    /// For all of it, and for one request.
+    fn deadlines(&self) -> (Duration, Duration) {
+        if self.raises() {
+            (DEADLINE, REQUEST)
+        } else {
+            (DEADLINE_DOWN, REQUEST_DOWN)
+        }
+    }
+
     /// Whether a count that is there already is an answer.
     fn settled(&self, count: Count) -> Option<Result<Count, PlatformError>> {
         if self.raises() {
@@ -93,14 +109,15 @@ impl Scaler {
 
     /// Up: never lowers, returns what is there when that is as much. Down: only from the count that is believed.
     pub(crate) async fn scale(&self, change: Change) -> Result<Count, PlatformError> {
-        let until = Instant::now() + DEADLINE;
+        let (deadline, _) = change.deadlines();
+        let until = Instant::now() + deadline;
         let mut last = "nothing was tried".to_owned();
-        match timeout(DEADLINE, self.attempts(&change, until, &mut last)).await {
+        match timeout(deadline, self.attempts(&change, until, &mut last)).await {
             Ok(result) => result,
             Err(_) => Err(PlatformError::Refused(format!(
                 "{} was not scaled within {} s: {last}",
                 change.key(),
-                DEADLINE.as_secs()
+                deadline.as_secs()
             ))),
         }
     }
@@ -112,6 +129,7 @@ impl Scaler {
         last: &mut String,
     ) -> Result<Count, PlatformError> {
         let key = change.key();
+        let limit = change.deadlines().1;
         let path = self.path(change).await?;
         let (mut pause, mut conflicts) = (FIRST_PAUSE, 0);
         let known = self
@@ -120,9 +138,15 @@ impl Scaler {
         // What is known may be old: whether there is nothing to do only the API server can tell.
         let mut current = known.filter(|count| change.settled(*count).is_none());
         loop {
+            // A process that was stopped for a while must not go on where it was.
+            if Instant::now() >= until {
+                return Err(PlatformError::Refused(format!(
+                    "{key} was not scaled in time: {last}"
+                )));
+            }
             let answer = match current {
                 Some(count) => self.patch(change, &path, count).await,
-                None => self.send(request::get(&path)).await,
+                None => self.send(request::get(&path), limit).await,
             };
             match answer {
                 Answer::Count(count) => {
@@ -167,36 +191,29 @@ impl Scaler {
     }
 
     async fn patch(&self, change: &Change, path: &str, count: Count) -> Answer {
-        let to = change.to;
-        if to == 0 && change.key().is_built_in() {
-            return self
-                .send(request::sleep(
-                    path,
-                    &change.scalable.name,
-                    &change.namespace,
-                    count,
-                ))
-                .await;
-        }
-        self.send(request::patch(path, count.replicas, to)).await
+        let (to, limit) = (change.to, change.deadlines().1);
+        let request = if to == 0 && change.key().is_built_in() {
+            request::sleep(path, &change.scalable.name, &change.namespace, count)
+        } else {
+            request::patch(path, count.replicas, to)
+        };
+        self.send(request, limit).await
     }
 
     async fn send(
         &self,
         request: Result<http::Request<kube::client::Body>, http::Error>,
+        limit: Duration,
     ) -> Answer {
         let request = match request {
             Ok(request) => request,
             Err(error) => return Answer::Refused(error.to_string()),
         };
-        match timeout(REQUEST, answer::read(&self.client, request)).await {
+        match timeout(limit, answer::read(&self.client, request)).await {
             Ok(answer) => answer,
             Err(_) => Answer::Later {
                 after: None,
-                why: format!(
-                    "the API server did not answer within {} s",
-                    REQUEST.as_secs()
-                ),
+                why: format!("the API server did not answer within {} s", limit.as_secs()),
             },
         }
     }
@@ -247,7 +264,7 @@ impl Scaler {
             return Ok(());
         }
         let path = self.path(&change).await?;
-        let answer = self.send(request::get(&path)).await;
+        let answer = self.send(request::get(&path), REQUEST).await;
         let Answer::Count(count) = answer else {
             return Err(PlatformError::Refused(format!(
                 "{}: {answer:?}",
@@ -259,7 +276,7 @@ impl Scaler {
         }
         let (name, namespace) = (&change.scalable.name, &change.namespace);
         match self
-            .send(request::keep(&path, name, namespace, count))
+            .send(request::keep(&path, name, namespace, count), REQUEST)
             .await
         {
             Answer::Count(_) => Ok(()),

@@ -229,6 +229,8 @@ async fn what_is_blocked_or_gone_is_not_scaled() {
         .await;
     assert_eq!(world.workloads().await, []);
     assert_eq!(world.platform.scale(order(1, 0)).await.unwrap().replicas, 0);
+    let refused = world.platform.scale(order(0, 1)).await.unwrap_err();
+    assert!(refused.to_string().contains("gone"), "{refused}");
     assert_eq!(world.objects.get(&id), None);
     assert_eq!(world.patches(), []);
 }

@@ -278,3 +278,16 @@ async fn a_silent_api_server_is_given_up() {
     assert!(refused.contains("did not answer"), "{refused}");
     assert!(begun.elapsed() <= super::DEADLINE + Duration::from_secs(1));
 }
+
+#[tokio::test]
+async fn a_lowering_is_given_up_before_another_may_lead() {
+    let server = Server::new(|_: Asked| std::future::pending::<Response<Body>>()).await;
+    let shared = Shared::new(Index::new(UNSCHEDULABLE_WAIT));
+    let scaler = Scaler::new(server.client.clone(), shared);
+    let lease = crate::lease::Timing::default().lease;
+    tokio::time::pause();
+    let begun = Instant::now();
+    let refused = scaler.scale(change(1, 0)).await.unwrap_err().to_string();
+    assert!(refused.contains("did not answer"), "{refused}");
+    assert!(begun.elapsed() < lease, "{:?}", begun.elapsed());
+}
