@@ -54,6 +54,8 @@ pub struct Controller {
     deadlines: BTreeSet<(Instant, WorkloadId)>,
     routes: Arc<Routes>,
     epoch: Epoch,
+    /// Workloads that are being put to sleep.
+    going: usize,
 }
 
 /// What an entry needs while it handles one event.
@@ -63,6 +65,8 @@ struct Turn<'a> {
     leads: Option<Term>,
     members: &'a Members,
     epoch: &'a mut Epoch,
+    /// Workloads that are being put to sleep, before this event.
+    going: usize,
     out: &'a mut Vec<Action>,
 }
 
@@ -88,6 +92,7 @@ impl Controller {
             deadlines: BTreeSet::new(),
             routes: Arc::default(),
             epoch: 0,
+            going: 0,
         }
     }
 
@@ -138,17 +143,21 @@ impl Controller {
         let Some(entry) = self.entries.get_mut(workload) else {
             return;
         };
+        let went = usize::from(entry.is_going());
         let mut turn = Turn {
             now,
             config: &self.config,
             leads: self.leads,
             members: &self.members,
             epoch: &mut self.epoch,
+            going: self.going,
             out,
         };
         change(entry, &mut turn);
         entry.evaluate(&mut turn);
         let (gone, deadline) = (entry.is_gone(), entry.deadline(&turn));
+        let goes = usize::from(entry.is_going() && !gone);
+        self.going = (self.going + goes).saturating_sub(went);
         if let Some(old) = std::mem::replace(&mut entry.due, deadline) {
             self.deadlines.remove(&(old, workload.clone()));
         }

@@ -1,10 +1,10 @@
 //! A new set of workloads against the old one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use rouse_api::link::{RoutedWorkload, Routes, ToProxy};
-use rouse_api::workload::{Workload, WorkloadId};
+use rouse_api::workload::{Http, Workload, WorkloadId};
 use tokio::time::Instant;
 
 use super::entry::Entry;
@@ -32,6 +32,11 @@ impl Controller {
             self.with(&id, now, out, |entry, _| entry.removed = true);
         }
         for workload in workloads {
+            let known = self.entries.get(&workload.id);
+            // One new workload among thousands must not cost a look at each.
+            if known.is_some_and(|known| !known.removed && *known.workload == workload) {
+                continue;
+            }
             let workload = Arc::new(workload);
             let id = workload.id.clone();
             if !self.entries.contains_key(&id) {
@@ -44,16 +49,21 @@ impl Controller {
     }
 
     fn route(&mut self, workloads: &[Workload], out: &mut Vec<Action>) {
+        let old = &self.routes.workloads;
+        let known: HashMap<&WorkloadId, &Arc<Http>> =
+            old.iter().map(|old| (&old.id, &old.http)).collect();
         let mut routed = Vec::with_capacity(workloads.len());
         for workload in workloads {
             if let Some(http) = &workload.http {
-                let id = workload.id.clone();
-                let http = Arc::new(http.clone());
-                let rank = workload.rank;
-                routed.push(RoutedWorkload { id, http, rank });
+                let same = known.get(&workload.id).filter(|known| ****known == *http);
+                routed.push(RoutedWorkload {
+                    id: workload.id.clone(),
+                    http: same.map_or_else(|| Arc::new(http.clone()), |same| Arc::clone(*same)),
+                    rank: workload.rank,
+                });
             }
         }
-        if self.routes.workloads == routed {
+        if *old == routed {
             return;
         }
         let version = self.routes.version + 1;
@@ -82,6 +92,9 @@ impl Entry {
                 self.drain.clear();
                 self.seen = false;
                 self.known = None;
+                if let Some(scaling) = &mut self.scaling {
+                    scaling.void = true;
+                }
             }
         }
         self.set(workload, turn.config);

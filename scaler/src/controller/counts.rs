@@ -42,7 +42,11 @@ impl Entry {
 
     /// The platform has taken the last scale on.
     pub(super) fn scale_done(&mut self, count: Count, turn: &mut Turn<'_>) {
-        if self.scaling.take().is_none() {
+        let Some(scaling) = self.scaling.take() else {
+            return;
+        };
+        if scaling.void {
+            self.scaled_another(turn);
             return;
         }
         if self
@@ -65,6 +69,10 @@ impl Entry {
         let Some(scaling) = self.scaling.take() else {
             return;
         };
+        if scaling.void {
+            self.scaled_another(turn);
+            return;
+        }
         self.wanted = scaling.from;
         self.leaving.clear();
         let wait = match error {
@@ -93,6 +101,15 @@ impl Entry {
         if let Phase::Stopping { epoch, .. } = self.phase {
             self.resume(epoch, turn);
         }
+    }
+
+    /// A scale of the target before has ended: of this one's count it tells nothing.
+    fn scaled_another(&mut self, turn: &mut Turn<'_>) {
+        self.leaving.clear();
+        if let Phase::Stopping { epoch, .. } = self.phase {
+            self.resume(epoch, turn);
+        }
+        self.stand(turn);
     }
 
     /// The newest count known is the one that stands, and the phase follows.

@@ -104,6 +104,8 @@ pub(super) struct Quiesce {
 pub(super) struct Scaling {
     /// The count before it.
     pub(super) from: u32,
+    /// The workload has another target by now: whatever comes of it is said of one that is none of ours.
+    pub(super) void: bool,
 }
 
 impl Entry {
@@ -185,7 +187,8 @@ impl Entry {
             return false;
         }
         let from = self.wanted;
-        self.scaling = Some(Scaling { from });
+        let void = false;
+        self.scaling = Some(Scaling { from, void });
         self.scale_after = None;
         self.wanted = replicas;
         let since = turn.now;

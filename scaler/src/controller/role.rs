@@ -38,8 +38,7 @@ impl Entry {
     /// What ends the attempts to sleep of leaders before: asleep or not. `None` while that is not known, or an attempt is under way
     /// that will end by itself.
     pub(super) fn level(&self, epoch: Epoch) -> Option<ToProxy> {
-        let busy = matches!(self.phase, Phase::Quiescing(_) | Phase::Stopping { .. });
-        if !self.is_seen() || self.removed || busy {
+        if !self.is_seen() || self.removed || self.is_going() {
             return None;
         }
         let workload = self.id().clone();

@@ -8,7 +8,16 @@ use super::{Action, EventKind, SessionId, Turn, WakeStages};
 use crate::decide::Decision;
 use crate::demand::MemberNo;
 
+/// Put to sleep at once. Thousands that fall idle together take turns, or a wake would wait behind all of their requests to the
+/// platform.
+pub(super) const MOST_AT_ONCE: usize = 64;
+
 impl Entry {
+    /// An attempt to sleep is under way.
+    pub(super) fn is_going(&self) -> bool {
+        matches!(self.phase, Phase::Quiescing(_) | Phase::Stopping { .. })
+    }
+
     /// Begins an attempt, by the leader only, and only while every member's demand is known.
     pub(super) fn quiesce(&mut self, turn: &mut Turn<'_>) {
         let too_soon = [self.sleep_after, self.scale_after]
@@ -16,7 +25,8 @@ impl Entry {
             .flatten()
             .any(|at| turn.now < at);
         let complete = turn.members.is_complete(turn.now);
-        if turn.leads.is_none() || !complete || self.scaling.is_some() || too_soon {
+        let room = turn.going < MOST_AT_ONCE;
+        if turn.leads.is_none() || !complete || self.scaling.is_some() || too_soon || !room {
             return;
         }
         self.sleep_after = None;

@@ -406,3 +406,72 @@ fn what_is_settled_is_not_looked_at() {
         "a follower lets it be"
     );
 }
+
+#[test]
+fn what_comes_of_a_scale_of_the_target_before_is_nothing() {
+    for done in [true, false] {
+        let (mut world, epoch) = about_to_sleep(&[A]);
+        assert_eq!(scales(&world.say(A, quiesced(epoch))), [(0, vec!["a"])]);
+        let mut other = deployment();
+        other.target = Target::Scalable(Scalable {
+            api_version: "apps/v1".to_owned(),
+            kind: "Deployment".to_owned(),
+            name: "other".to_owned(),
+        });
+        world.event(Event::Applied(vec![other]));
+        world.sees(5, 2, &[("b", READY)]);
+        // Newer than what was seen of the other, and of no concern to it.
+        let ended = if done {
+            world.took(9, 0)
+        } else {
+            let (version, replicas) = (9, 0);
+            let changed = PlatformError::Changed(Count { version, replicas });
+            world.event(Event::ScaleFailed(hello(), changed))
+        };
+        assert_eq!(resumes(&ended, A), 1, "nobody is left quiesced");
+        let ready = ("b".to_owned(), EndpointState::Ready);
+        assert_eq!(endpoints(&ended, A), [ready]);
+        let status = world.controller.workload_status(&hello(), world.now);
+        assert_eq!(status.unwrap().wanted, 2);
+    }
+}
+
+#[test]
+fn thousands_that_fall_idle_together_take_turns() {
+    const MOST: usize = super::super::sleep::MOST_AT_ONCE;
+    let mut world = World::cluster(Some(1), &[A]);
+    let named = |n: usize| WorkloadId::new("default", &format!("w{n:03}"));
+    let all = (0..MOST + 2).map(|n| Workload {
+        id: named(n),
+        ..deployment()
+    });
+    world.event(Event::Applied(all.collect()));
+    let quiesces = |actions: &[Action]| -> Vec<(WorkloadId, u64)> {
+        let one = |message| match message {
+            ToProxy::Quiesce {
+                workload, epoch, ..
+            } => Some((workload, epoch)),
+            _ => None,
+        };
+        sent(actions, A).into_iter().filter_map(one).collect()
+    };
+    for n in 0..MOST + 2 {
+        let mut observation = Observation::of(named(n), Vec::new(), None);
+        let (version, replicas) = (1, 1);
+        observation.count = Some(Count { version, replicas });
+        world.event(Event::Observed(observation));
+    }
+    world.now += SECOND * 20;
+    world.report(A, 0, 0, SECOND * 3600);
+    let asked = quiesces(&world.event(Event::Tick));
+    assert_eq!(asked.len(), MOST);
+    let (workload, epoch) = asked[0].clone();
+    world.say(A, ToScaler::Quiesced { workload, epoch });
+    let (version, replicas) = (2, 0);
+    let done = Event::ScaleDone(asked[0].0.clone(), Count { version, replicas });
+    world.event(done);
+    world.now += SECOND;
+    world.report(A, 0, 0, SECOND * 3600);
+    let next = quiesces(&world.event(Event::Tick));
+    assert_eq!(next.len(), 1, "one has made room");
+}
