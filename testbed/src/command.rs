@@ -1,12 +1,14 @@
 //! What each command does.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::Args;
+use rouse_testbed::install::{self, IMAGE};
 use rouse_testbed::namespace::{self, running};
 use rouse_testbed::{Error, Testbed, TestbedConfig, assets as binaries};
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,6 +23,9 @@ pub(crate) struct Up {
     /// What pods' images mean: NAME=PROGRAM, with its first arguments after spaces; may be given more than once
     #[arg(long = "image", value_name = "NAME=PROGRAM", value_parser = image)]
     images: Vec<(String, Vec<OsString>)>,
+    /// Install Rouse: this program is the image of its pods, and with `sample` that of the image `sample`
+    #[arg(long, value_name = "PROGRAM")]
+    rouse: Option<PathBuf>,
 }
 
 fn image(text: &str) -> Result<(String, Vec<OsString>), String> {
@@ -35,11 +40,27 @@ fn image(text: &str) -> Result<(String, Vec<OsString>), String> {
 }
 
 impl Up {
-    fn config(self) -> TestbedConfig {
+    fn config(&self) -> TestbedConfig {
+        let mut images: BTreeMap<_, _> = self.images.iter().cloned().collect();
+        if let Some(rouse) = &self.rouse {
+            let rouse = rouse.as_os_str().to_owned();
+            images.insert("sample".to_owned(), vec![rouse.clone(), "sample".into()]);
+            images.insert(IMAGE.to_owned(), vec![rouse]);
+        }
         TestbedConfig {
-            images: self.images.into_iter().collect(),
+            images,
             ..TestbedConfig::default()
         }
+    }
+
+    /// Pods are started elsewhere than in this folder.
+    fn find_rouse(&mut self) -> Result<(), Error> {
+        if let Some(rouse) = &mut self.rouse {
+            let found = rouse.canonicalize();
+            *rouse =
+                found.map_err(|error| failed(&format!("--rouse {}", rouse.display()), error))?;
+        }
+        Ok(())
     }
 }
 
@@ -97,10 +118,11 @@ pub(crate) fn shell(options: Up) -> Result<ExitCode, Error> {
 }
 
 fn run(
-    options: Up,
+    mut options: Up,
     stay: impl AsyncFnOnce(&Testbed) -> Result<ExitCode, Error>,
 ) -> Result<ExitCode, Error> {
     log(options.verbose);
+    options.find_rouse()?;
     // An error means that somebody else did: the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| failed("runtime", error))?;
@@ -114,10 +136,32 @@ fn run(
             "testbed: up in {:.1} s",
             start.elapsed().as_secs_f64()
         ));
-        let stayed = stay(&testbed).await;
+        let stayed = match rouse(&options, &testbed).await {
+            Ok(()) => stay(&testbed).await,
+            Err(error) => Err(error),
+        };
         testbed.stop().await;
         stayed
     })
+}
+
+/// Installs it when it is wanted, and waits until it serves.
+async fn rouse(options: &Up, testbed: &Testbed) -> Result<(), Error> {
+    if options.rouse.is_none() {
+        return Ok(());
+    }
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+    let client = testbed.client();
+    let installed = async {
+        install::install(&client, &deploy, &[]).await?;
+        install::ready(&client).await
+    };
+    tokio::select! {
+        installed = installed => installed?,
+        () = asked_to_end() => return Ok(()),
+    }
+    say("  rouse            http://rouse-proxy.rouse.svc inside");
+    Ok(())
 }
 
 /// Whoever reads this may have left: no reason to end.

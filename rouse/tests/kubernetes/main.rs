@@ -1,6 +1,47 @@
 //! Rouse in a cluster: a real control plane, our node, and everything as real processes in a network of their own.
 //!
 //! Cases get a namespace each and run side by side; those that break Rouse or the control plane run alone, after the others.
+//!
+//! What the tests of comparable projects cover, and what covers it here.
+//!
+//! KEDA's HTTP add-on:
+//!
+//! | theirs | here |
+//! |---|---|
+//! | ColdStart: GET, POST body, back to 0 | `wake::a_get_wakes_it_...`, `wake::a_body_waits_with_its_request` |
+//! | ColdStartFallback, Placeholder, PlaceholderWithFallback, StaticRoute | none: `whileWaking` other than `hold`, and `rules`, are refused by this version (`fixtures::bad_objects_...`) |
+//! | Scaling by rate, ConcurrencyScaling | `scaling::the_rate_of_requests_scales_it`, `scaling::up_down_and_up_again`, `wake::many_held_wake_...` |
+//! | ConcurrentRouting | `wake::load_on_one_leaves_its_neighbour_asleep` |
+//! | HostRouting, MultipleHosts, WildcardHost | `routing::hosts_exact_ones_before_wildcards`, `routing::several_routes_to_one_workload` |
+//! | PathRouting, Combined, MultipleRulesToSameBackend | `routing::paths_...`, `routing::several_routes_to_one_workload` |
+//! | HeaderRouting, HeaderPresence | `routing::headers_by_value_by_presence_and_without` |
+//! | PortName | `upstream::a_port_by_name_is_followed` |
+//! | RouteUpdate, RouteDeletion | `objects::routes_come_change_and_go_live` |
+//! | ResponseHeaderTimeout, ReadinessTimeout | `upstream::an_answer_that_does_not_begin_...`, `upstream::a_pod_that_never_gets_ready_...` |
+//! | RequestTimeout | none: there is no limit on a whole request's time |
+//! | WebSocket, GRPC unary and both ways | `wake::http2_grpc_and_websockets_wake_it`, `upstream::grpc_both_ways_from_zero` |
+//! | GracefulShutdown of a proxy | `faults::a_clean_restart_of_proxies_loses_nothing` |
+//! | InvalidRouteRejected | `objects::the_definition_refuses_contradictions`, `fixtures::bad_objects_...`, `objects::a_bad_object_...` |
+//! | PrometheusMetrics | `upstream::what_happens_is_counted` |
+//! | OtelTracing, TLSTermination, GRPCOverTLS | none: no traces and no TLS towards clients in this version |
+//!
+//! Knative Serving's activator and autoscaler:
+//!
+//! | theirs | here |
+//! |---|---|
+//! | UpDownUp, UpCountPods, RPS | `scaling::up_down_and_up_again`, `scaling::the_rate_of_requests_scales_it` |
+//! | Sustaining for two minutes | `rouse-scaler`'s tests on a clock of their own: here it would only be slow |
+//! | TargetBurstCapacity | none: the proxy never leaves the path |
+//! | FastScaleToZero | `wake::a_get_wakes_it_...` (`idleAfter: 1s`) |
+//! | ActivationScale, MinScale | `scaling::a_wake_begins_with_...`, `scaling::the_least_stays_when_nobody_asks` |
+//! | InitialScale | none: `replicas.initial` is refused by this version |
+//! | ActivatorOverload, SingleConcurrency | none: `concurrency.limit` is refused in a cluster by this version; `e2e_wake` has them for one proxy |
+//! | DestroyPodInflight | `pods::a_deleted_pod_finishes_what_it_has` |
+//! | RevisionTimeout: start, idle | `upstream::an_answer_that_does_not_begin_...`; idle in `rouse-proxy`'s tests |
+//! | WebSocket, GRPC, also via the activator | the proxy is always in the path: as above |
+//! | activator killed, gracefully and not | `faults::a_clean_restart_of_proxies_...`, `faults::a_killed_proxy_...`, `points` |
+//! | autoscaler's leader killed | `faults::the_leader_killed_...`, `faults::a_scaler_killed_in_a_wake_...`, `points` |
+//! | pods deleted four times | `scaling::pods_deleted_again_and_again_lose_nothing` |
 
 #![allow(
     clippy::unwrap_used,
