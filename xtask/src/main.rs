@@ -32,6 +32,9 @@ enum Task {
     Ci,
     /// A Kubernetes control plane on this machine: bring it up until Ctrl-C, or what is told
     Testbed {
+        /// Build Rouse, and install it there
+        #[arg(long)]
+        rouse: bool,
         /// `up` (as without), `shell` (inside of it), `assets` (its binaries' folder), and their options
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
@@ -51,7 +54,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Test { long, arguments } => test(long, &arguments),
         Task::Ci => ci(),
-        Task::Testbed { arguments } => testbed(&arguments),
+        Task::Testbed { rouse, arguments } => testbed(rouse, &arguments),
         Task::Bench { names, arguments } => bench(&names, &arguments),
     };
     match done {
@@ -98,10 +101,19 @@ fn ci() -> Result<(), Failed> {
     test(false, &[])
 }
 
-fn testbed(arguments: &[OsString]) -> Result<(), Failed> {
+fn testbed(rouse: bool, arguments: &[OsString]) -> Result<(), Failed> {
     tools::for_testbed()?;
     let mut testbed = cargo(["run", "--locked", "--package", "rouse-testbed", "--"]);
-    command::run(testbed.args(arguments))
+    if rouse {
+        command::run(&mut cargo(["build", "--locked", "--package", "rouse"]))?;
+        let program = command::target_folder().join("debug").join("rouse");
+        let (task, options) = arguments.split_at(arguments.len().min(1));
+        let task = task.first().cloned().unwrap_or_else(|| "up".into());
+        testbed.arg(task).arg("--rouse").arg(program).args(options);
+    } else {
+        testbed.args(arguments);
+    }
+    command::run(&mut testbed)
 }
 
 fn bench(names: &[String], arguments: &[OsString]) -> Result<(), Failed> {
