@@ -30,7 +30,7 @@
 //! | theirs | here |
 //! |---|---|
 //! | UpDownUp, UpCountPods, RPS | `scaling::up_down_and_up_again`, `scaling::the_rate_of_requests_scales_it` |
-//! | Sustaining for two minutes | `rouse-scaler`'s tests on a clock of their own: here it would only be slow |
+//! | Sustaining for two minutes | none: windows of minutes are arithmetic, tested without a clock in `scaler/src/decide` |
 //! | TargetBurstCapacity | none: the proxy never leaves the path |
 //! | FastScaleToZero | `wake::a_get_wakes_it_...` (`idleAfter: 1s`) |
 //! | ActivationScale, MinScale | `scaling::a_wake_begins_with_...`, `scaling::the_least_stays_when_nobody_asks` |
