@@ -166,6 +166,10 @@ impl Core {
             // Another address is dialled from now on.
             self.take_all_back();
         }
+        if unlinked {
+            // Nobody can end the attempt to sleep, and nobody stops the last replica while this proxy is not heard.
+            self.quiesced = None;
+        }
         self.dispatch(now);
     }
 

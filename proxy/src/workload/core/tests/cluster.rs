@@ -166,6 +166,17 @@ fn unlinked_a_limited_workload_waits_for_a_connection_or_the_link() {
 }
 
 #[test]
+fn unlinked_an_attempt_to_sleep_is_off() {
+    let now = Instant::now();
+    let mut core = core(None, 10, now);
+    core.apply(&state(&[("a", Ready)]), now);
+    assert!(core.quiesce(1, Duration::ZERO, now));
+    let mut held = waits(request(&mut core, now).1);
+    core.set_unlinked(true, now);
+    assert!(went(&mut held).is_some(), "its replica may well be there");
+}
+
+#[test]
 fn what_was_set_aside_gets_another_chance_by_another_address() {
     let now = Instant::now();
     let mut core = core(None, 10, now);
