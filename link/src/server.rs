@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use rouse_api::link::{MemberId, ToProxy, ToScaler};
-use tokio::sync::{Semaphore, mpsc};
+use rouse_api::link::{MemberId, Term, ToProxy, ToScaler};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -94,6 +94,7 @@ pub struct Server {
     stop: CancellationToken,
     stop_timeout: Duration,
     task: JoinHandle<()>,
+    terms: watch::Receiver<Term>,
 }
 
 /// Listens, and opens a session for every proxy that connects. Metrics named `rouse_link_server_*` are added to `registry`.
@@ -132,7 +133,8 @@ pub async fn serve<S: Sessions>(
         stop: stop.clone(),
         metrics: metrics.clone(),
     });
-    let service = LinkServer::new(Service::new(config, sessions, metrics, stop.clone()))
+    let (heard, terms) = watch::channel(0);
+    let service = LinkServer::new(Service::new(config, sessions, metrics, stop.clone(), heard))
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(MAX_MESSAGE);
     let serving = tonic::transport::Server::builder()
@@ -153,6 +155,7 @@ pub async fn serve<S: Sessions>(
         stop,
         stop_timeout,
         task,
+        terms,
     })
 }
 
@@ -161,6 +164,12 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The highest term that a proxy knew of when it connected; 0: none did. A Lease that was deleted forgets it, proxies don't.
+    #[must_use]
+    pub fn terms(&self) -> watch::Receiver<Term> {
+        self.terms.clone()
     }
 
     /// Takes no more connections and ends every session, within the configured time.

@@ -151,6 +151,7 @@ fn outgoing(
             software: SOFTWARE.to_owned(),
             member: Some(write_member(&shared.config.member)),
             capabilities: Vec::new(),
+            term: shared.mux.lock().term(),
         })),
     };
     let sent = shared.metrics.sent.clone();

@@ -206,6 +206,11 @@ impl Mux {
         self.term.is_some_and(|term| epoch >> 32 < u64::from(term))
     }
 
+    /// The highest that any scaler has led in.
+    pub(super) fn term(&self) -> Option<Term> {
+        self.term
+    }
+
     /// Until when nothing happens by itself.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let without = self.without.filter(|_| !self.unlinked)?;

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::{Stream, stream};
-use rouse_api::link::{MemberId, ToProxy, ToScaler};
-use tokio::sync::{mpsc, oneshot};
+use rouse_api::link::{MemberId, Term, ToProxy, ToScaler};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Request, Response, Status, Streaming};
@@ -25,6 +25,8 @@ pub(super) struct Service<S> {
     sessions: S,
     metrics: Metrics,
     stop: CancellationToken,
+    /// The highest term that proxies know of.
+    terms: watch::Sender<Term>,
 }
 
 impl<S> Service<S> {
@@ -33,12 +35,14 @@ impl<S> Service<S> {
         sessions: S,
         metrics: Metrics,
         stop: CancellationToken,
+        terms: watch::Sender<Term>,
     ) -> Self {
         Self {
             config,
             sessions,
             metrics,
             stop,
+            terms,
         }
     }
 
@@ -55,7 +59,14 @@ impl<S> Service<S> {
             tracing::warn!(%error, "refused a proxy");
             Status::failed_precondition(error.to_string())
         })?;
-        Ok((member(hello)?, version))
+        let term = hello.term.unwrap_or(0);
+        let member = member(hello)?;
+        self.terms.send_if_modified(|known| {
+            let news = term > *known;
+            *known = term.max(*known);
+            news
+        });
+        Ok((member, version))
     }
 }
 

@@ -151,3 +151,18 @@ async fn a_proxy_that_takes_nothing_still_is_heard() {
     assert_eq!(session.heard().await, Some(wake("a")));
     flood.abort();
 }
+
+#[tokio::test]
+async fn the_highest_term_that_a_proxy_knows_is_told_to_the_next_scaler() {
+    let (mut first, mut second) = (Scaler::start().await, Scaler::start().await);
+    let mut proxy = Proxy::start(&[first.address(), second.address()]).await;
+    let session = first.session().await;
+    let other = second.session().await;
+    session.tell(Some(7), &["a"], &[]).await;
+    proxy.until(&ToProxy::Role { leads: Some(7) }).await;
+    // Its Lease is gone, and it has restarted.
+    drop((other.say, other.hear));
+    let again = second.session().await;
+    assert_eq!(*second.server.terms().borrow(), 7);
+    drop(again);
+}

@@ -30,6 +30,7 @@ fn hello(oldest_version: u32, version: u32) -> FromProxy {
             instance: 1,
         }),
         capabilities: vec!["telepathy".to_owned()],
+        term: None,
     };
     FromProxy::decode(
         newer(&FromProxy {
