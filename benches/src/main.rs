@@ -1,6 +1,7 @@
 //! Measurements of Rouse, some side by side with its peers. What each means, its conditions and figures: README.md.
 
 mod child;
+mod cluster;
 mod error;
 mod hold;
 mod http;
@@ -32,15 +33,35 @@ enum Bench {
     Wake(wake::Options),
     /// Finding the workload of a request
     Routes(routes::Options),
+    /// Cold requests on a real control plane against what Kubernetes itself takes; with many idle workloads; many at once
+    Cluster(cluster::Options),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let done = match Cli::parse().bench {
+fn main() -> ExitCode {
+    let bench = Cli::parse().bench;
+    if let Bench::Cluster(_) = bench
+        && let Err(error) = rouse_testbed::namespace::enter()
+    {
+        eprintln!("rouse-bench: {error}");
+        return ExitCode::FAILURE;
+    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("rouse-bench: no threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(run(bench))
+}
+
+async fn run(bench: Bench) -> ExitCode {
+    let done = match bench {
         Bench::Proxy(options) => proxy::run(&options).await,
         Bench::Hold(options) => hold::run(&options).await,
         Bench::Wake(options) => wake::run(&options).await,
         Bench::Routes(options) => routes::run(&options),
+        Bench::Cluster(options) => Box::pin(cluster::run(&options)).await,
     };
     match done {
         Ok(table) => {

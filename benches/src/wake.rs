@@ -107,7 +107,7 @@ fn host(n: u32) -> String {
     clippy::disallowed_methods,
     reason = "compared with a stamp of another process"
 )]
-fn unix_ns() -> u64 {
+pub(crate) fn unix_ns() -> u64 {
     let since = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default();

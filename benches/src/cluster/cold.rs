@@ -1,0 +1,263 @@
+//! One cold start at a time: bare, and through Rouse.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use futures_util::{StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::Pod;
+use kube::runtime::{WatchStreamExt, watcher};
+use rouse_sample::ledger::{Event, Ledger};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use super::fixture::{Bed, host};
+use crate::error::{Error, Result, While};
+use crate::http;
+use crate::stats::percentile;
+use crate::wake::unix_ns;
+
+const ANSWER: Duration = Duration::from_secs(60);
+/// Between two tries of the bare start's address.
+const POLL: Duration = Duration::from_millis(2);
+/// In turns, so that one can fall asleep while another is woken.
+const NAMES: u32 = 6;
+
+/// When things were seen, in milliseconds since the request (or the PATCH) was sent.
+#[derive(Debug, Default, Clone, Copy)]
+struct Seen {
+    created: f64,
+    scheduled: f64,
+    addressed: f64,
+}
+
+/// One cold start, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+struct Cold {
+    seen: Seen,
+    /// The PATCH's own answer; not there for a request.
+    patched: f64,
+    /// The process accepts, by its own clock.
+    accepts: f64,
+    whole: f64,
+}
+
+/// The main table.
+pub(super) async fn table(bed: &Bed, wakes: u32) -> Result<String> {
+    let (bare, rouse) = turns(bed, "cold", wakes, &[]).await?;
+    let row = |name: &str, of: fn(&Cold) -> f64| {
+        let values = |all: &[Cold]| all.iter().map(of).collect::<Vec<_>>();
+        let (bare, rouse) = (values(&bare), values(&rouse));
+        let at = |values: &[f64], share| percentile(values, share);
+        format!(
+            "| {name} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} |\n",
+            at(&bare, 0.5),
+            at(&bare, 0.9),
+            at(&bare, 1.0),
+            at(&rouse, 0.5),
+            at(&rouse, 0.9),
+            at(&rouse, 1.0),
+        )
+    };
+    let whole = |all: &[Cold], share| {
+        percentile(&all.iter().map(|one| one.whole).collect::<Vec<_>>(), share)
+    };
+    let over = |share| whole(&rouse, share) - whole(&bare, share);
+    Ok(format!(
+        "| {wakes} of each in turns, ms after the PATCH (bare) or the request (Rouse) | bare p50 | p90 | most | Rouse p50 | p90 | most |\n\
+         |---|---:|---:|---:|---:|---:|---:|\n{}{}{}{}{}{}\nRouse over bare: {:+.1} ms at the median, {:+.1} ms at p90.\n",
+        row("PATCH answered", |one| one.patched),
+        row("pod created", |one| one.seen.created),
+        row("pod scheduled", |one| one.seen.scheduled),
+        row("address known", |one| one.seen.addressed),
+        row("port accepts", |one| one.accepts),
+        row("answer", |one| one.whole),
+        over(0.5),
+        over(0.9),
+    ))
+}
+
+/// With a process that takes its time to listen.
+pub(super) async fn slow(bed: &Bed, wakes: u32, delay: u32) -> Result<String> {
+    let flag = format!("{delay}ms");
+    let (_, rouse) = turns(
+        bed,
+        &format!("slow{delay}"),
+        wakes,
+        &["--start-delay", &flag],
+    )
+    .await?;
+    let after: Vec<_> = rouse.iter().map(|one| one.whole - one.accepts).collect();
+    Ok(format!(
+        "Started {delay} ms slowly, {wakes} wakes: port accepts -> answer p50 {:.1} ms, p90 {:.1} ms, most {:.1} ms.\n",
+        percentile(&after, 0.5),
+        percentile(&after, 0.9),
+        percentile(&after, 1.0),
+    ))
+}
+
+/// Whole cold requests only, in milliseconds: bare and through Rouse.
+pub(super) async fn whole(bed: &Bed, name: &str, wakes: u32) -> Result<(Vec<f64>, Vec<f64>)> {
+    let (bare, rouse) = turns(bed, name, wakes, &[]).await?;
+    let whole = |all: Vec<Cold>| all.iter().map(|one| one.whole).collect();
+    Ok((whole(bare), whole(rouse)))
+}
+
+async fn turns(
+    bed: &Bed,
+    name: &str,
+    wakes: u32,
+    flags: &[&str],
+) -> Result<(Vec<Cold>, Vec<Cold>)> {
+    for n in 0..NAMES {
+        bed.deploy(&format!("{name}-bare-{n}"), flags).await?;
+        bed.deploy(&format!("{name}-rouse-{n}"), flags).await?;
+        bed.scaled(&format!("{name}-rouse-{n}"), "500ms").await?;
+        routed(bed, &format!("{name}-rouse-{n}")).await?;
+    }
+    let (mut bare, mut rouse) = (Vec::new(), Vec::new());
+    for n in 0..wakes {
+        let turn = n % NAMES;
+        let names = (
+            format!("{name}-bare-{turn}"),
+            format!("{name}-rouse-{turn}"),
+        );
+        if n % 2 == 0 {
+            bare.push(self::bare(bed, &names.0).await?);
+            rouse.push(through(bed, &names.1).await?);
+        } else {
+            rouse.push(through(bed, &names.1).await?);
+            bare.push(self::bare(bed, &names.0).await?);
+        }
+    }
+    Ok((bare, rouse))
+}
+
+/// The first request of all, which also shows that the route is there.
+async fn routed(bed: &Bed, name: &str) -> Result<()> {
+    super::fixture::until(&format!("{name} is routed"), async || {
+        let answer = http::get(bed.proxy, &host(name), "/", ANSWER).await?;
+        Ok(answer.status == 200)
+    })
+    .await
+}
+
+async fn bare(bed: &Bed, name: &str) -> Result<Cold> {
+    bed.asleep(name).await?;
+    let mut pods = watched(bed, name).await?;
+    let (began, began_ns) = (Instant::now(), unix_ns());
+    bed.scale(name, 1).await?;
+    let patched = millis(began);
+    let (mut seen, mut address) = (Seen::default(), None);
+    while address.is_none() {
+        let pod = pods.recv().await.while_(|| "the watch".to_owned())?;
+        address = note(&mut seen, &pod, began);
+    }
+    let address = address.unwrap_or_default();
+    while TcpStream::connect((address.as_str(), 8080)).await.is_err() {
+        sleep(POLL).await;
+    }
+    let answered = http::get((address.as_str(), 8080), &host(name), "/", ANSWER).await?;
+    let whole = millis(began);
+    check(name, answered.status, &answered.text)?;
+    let accepts = accepts(bed, name, began_ns)?;
+    bed.scale(name, 0).await?;
+    Ok(Cold {
+        seen,
+        patched,
+        accepts,
+        whole,
+    })
+}
+
+async fn through(bed: &Bed, name: &str) -> Result<Cold> {
+    bed.asleep(name).await?;
+    // The scaler has it from the same watch; give it the same moment.
+    sleep(Duration::from_millis(20)).await;
+    let mut pods = watched(bed, name).await?;
+    let (began, began_ns) = (Instant::now(), unix_ns());
+    let answered = http::get(bed.proxy, &host(name), "/", ANSWER).await?;
+    let whole = millis(began);
+    check(name, answered.status, &answered.text)?;
+    let mut seen = Seen::default();
+    while let Ok(pod) = pods.try_recv() {
+        note(&mut seen, &pod, began);
+    }
+    let accepts = accepts(bed, name, began_ns)?;
+    let patched = 0.0;
+    Ok(Cold {
+        seen,
+        patched,
+        accepts,
+        whole,
+    })
+}
+
+fn check(name: &str, status: u16, text: &str) -> Result<()> {
+    match status {
+        200 => Ok(()),
+        _ => Err(Error(format!("{name}: {text}"))),
+    }
+}
+
+/// Pods of a Deployment as they change, each with its time.
+async fn watched(bed: &Bed, name: &str) -> Result<mpsc::Receiver<(Instant, Pod)>> {
+    let (found, pods) = mpsc::channel(64);
+    let config = watcher::Config::default().labels(&format!("app={name}"));
+    let mut stream = watcher(bed.pods(), config).boxed();
+    // Up to the end of the first list, so that the watch stands.
+    while let Some(event) = stream.try_next().await.while_(|| "the watch".to_owned())? {
+        if matches!(event, watcher::Event::InitDone) {
+            break;
+        }
+    }
+    tokio::spawn(async move {
+        let mut touched = stream.applied_objects();
+        while let Some(Ok(pod)) = touched.next().await {
+            if found.send((Instant::now(), pod)).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(pods)
+}
+
+/// Notes what is new; gives the pod's address once it has one.
+fn note(seen: &mut Seen, (at, pod): &(Instant, Pod), began: Instant) -> Option<String> {
+    let now = at.saturating_duration_since(began).as_secs_f64() * 1e3;
+    let first = |time: &mut f64| {
+        if *time == 0.0 {
+            *time = now;
+        }
+    };
+    first(&mut seen.created);
+    if pod
+        .spec
+        .as_ref()
+        .is_some_and(|spec| spec.node_name.is_some())
+    {
+        first(&mut seen.scheduled);
+    }
+    let address = pod.status.as_ref()?.pod_ip.clone()?;
+    first(&mut seen.addressed);
+    Some(address)
+}
+
+/// When the newest process listened.
+fn accepts(bed: &Bed, name: &str, began_ns: u64) -> Result<f64> {
+    let ledger = Ledger::read(bed.ledger(name)).while_(|| format!("the ledger of {name}"))?;
+    let listening = ledger
+        .records()
+        .iter()
+        .rev()
+        .find(|one| matches!(one.event, Event::Listening { .. }));
+    let at = listening
+        .while_(|| format!("{name} never listened"))?
+        .unix_ns;
+    Ok(at.saturating_sub(began_ns) as f64 / 1e6)
+}
+
+fn millis(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}

@@ -1,0 +1,140 @@
+//! The same with many idle workloads beside, and while many are being taken in.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use super::cold;
+use super::fixture::{Bed, until};
+use crate::error::Result;
+use crate::http;
+use crate::stats::percentile;
+
+/// CPU is taken over this long without a request.
+const IDLE: Duration = Duration::from_secs(20);
+const AT_ONCE: usize = 32;
+
+pub(super) async fn table(bed: &Bed, counts: &[u32], wakes: u32) -> Result<String> {
+    let mut text = String::from(
+        "| idle workloads | taken in | cold, bare p50 | Rouse p50 | Rouse p90 | proxy RSS | scaler RSS | proxy CPU | scaler CPU |\n\
+         |---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+    );
+    let mut made = 0;
+    for count in counts {
+        let took = take_in(bed, made, *count).await?;
+        let new = count.saturating_sub(made);
+        made = made.max(*count);
+        let (proxy, scaler) = usage(bed).await?;
+        let (bare, rouse) = cold::whole(bed, &format!("beside{count}"), wakes).await?;
+        let _ = writeln!(
+            text,
+            "| {count} | {:.0}/s | {:.1} ms | {:.1} ms | {:.1} ms | {:.1} MiB | {:.1} MiB | {:.2}% | {:.2}% |",
+            f64::from(new) / took,
+            percentile(&bare, 0.5),
+            percentile(&rouse, 0.5),
+            percentile(&rouse, 0.9),
+            proxy.memory,
+            scaler.memory,
+            proxy.cpu,
+            scaler.cpu,
+        );
+    }
+    Ok(text)
+}
+
+/// Makes the workloads and waits until the proxy has the last; in seconds, from the first ScaledWorkload to the last route.
+async fn take_in(bed: &Bed, from: u32, to: u32) -> Result<f64> {
+    let names: Vec<_> = (from..to).map(|n| format!("idle-{n}")).collect();
+    let deploy = stream::iter(&names)
+        .map(|name| bed.deploy(name, &[]))
+        .buffer_unordered(AT_ONCE);
+    for done in deploy.collect::<Vec<_>>().await {
+        done?;
+    }
+    let began = Instant::now();
+    let scaled = stream::iter(&names)
+        .map(|name| bed.scaled(name, "5m"))
+        .buffer_unordered(AT_ONCE);
+    for done in scaled.collect::<Vec<_>>().await {
+        done?;
+    }
+    if let Some(last) = names.last() {
+        let admin = std::net::SocketAddr::new(bed.proxy.ip(), 9090);
+        until("the last is routed", async || {
+            let status = http::get(admin, "admin", "/status", Duration::from_secs(20)).await?;
+            Ok(status.text.contains(&format!("/{last}\"")))
+        })
+        .await?;
+    }
+    Ok(began.elapsed().as_secs_f64())
+}
+
+struct Usage {
+    /// MiB resident.
+    memory: f64,
+    /// Percent of a core while nothing is asked of it.
+    cpu: f64,
+}
+
+/// Of one proxy and of the busier scaler.
+async fn usage(bed: &Bed) -> Result<(Usage, Usage)> {
+    let mut processes = Vec::new();
+    for (name, container) in [("rouse-proxy", "proxy"), ("rouse-scaler", "scaler")] {
+        let members = bed.members(name).await?;
+        let pids: Vec<_> = members
+            .iter()
+            .filter_map(|member| bed.pid(member, container))
+            .collect();
+        processes.push(pids);
+    }
+    let before: Vec<Vec<f64>> = processes
+        .iter()
+        .map(|pids| pids.iter().map(|pid| cpu(*pid)).collect())
+        .collect();
+    tokio::time::sleep(IDLE).await;
+    let of = |at: usize| {
+        let used = processes[at]
+            .iter()
+            .zip(&before[at])
+            .map(|(pid, before)| Usage {
+                memory: memory(*pid),
+                cpu: (cpu(*pid) - before) / IDLE.as_secs_f64() * 100.0,
+            });
+        used.max_by(|a, b| a.cpu.total_cmp(&b.cpu))
+            .unwrap_or(Usage {
+                memory: 0.0,
+                cpu: 0.0,
+            })
+    };
+    Ok((of(0), of(1)))
+}
+
+/// `VmRSS` in MiB.
+fn memory(pid: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
+    kib.unwrap_or_default() / 1024.0
+}
+
+/// User and system time in seconds; the kernel counts in hundredths.
+fn cpu(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    let ticks = |at: usize| {
+        fields
+            .get(at)
+            .and_then(|field| field.parse::<f64>().ok())
+            .unwrap_or_default()
+    };
+    (ticks(11) + ticks(12)) / 100.0
+}
