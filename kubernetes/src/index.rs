@@ -19,7 +19,7 @@ mod tell;
 #[cfg(test)]
 mod tests;
 mod trouble;
-mod workloads;
+pub mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -190,6 +190,12 @@ impl Index {
     #[must_use]
     pub fn is_wanted(&self, key: &TargetKey) -> bool {
         self.by_target.contains_key(key)
+    }
+
+    /// Whether [`take_orphans`](Self::take_orphans) may have something.
+    #[must_use]
+    pub fn has_orphans(&self) -> bool {
+        !self.orphans.is_empty()
     }
 
     /// Targets whose workloads are no more since the last call, unless another workload has them.

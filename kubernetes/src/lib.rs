@@ -8,7 +8,7 @@ pub mod members;
 pub mod platform;
 mod scale;
 mod shared;
+pub mod status;
 #[cfg(test)]
 mod testing;
 mod watch;
-pub mod status;

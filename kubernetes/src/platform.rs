@@ -1,6 +1,8 @@
 //! Kubernetes as a platform.
 
 mod orphans;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -229,6 +229,47 @@ impl Scaler {
         Ok(resource.plural)
     }
 
+    /// Notes at a target that has no workload any more that its zero is to stay; only of built-in kinds, for others are never woken
+    /// without their workload.
+    pub(crate) async fn keep(
+        &self,
+        namespace: &str,
+        scalable: Scalable,
+    ) -> Result<(), PlatformError> {
+        let (namespace, from, to) = (namespace.to_owned(), 0, 0);
+        let change = Change {
+            namespace,
+            scalable,
+            from,
+            to,
+        };
+        if !change.key().is_built_in() {
+            return Ok(());
+        }
+        let path = self.path(&change).await?;
+        let answer = self.send(request::get(&path)).await;
+        let Answer::Count(count) = answer else {
+            return Err(PlatformError::Refused(format!(
+                "{}: {answer:?}",
+                change.key()
+            )));
+        };
+        if count.replicas > 0 {
+            return Ok(());
+        }
+        let (name, namespace) = (&change.scalable.name, &change.namespace);
+        match self
+            .send(request::keep(&path, name, namespace, count))
+            .await
+        {
+            Answer::Count(_) => Ok(()),
+            answer => Err(PlatformError::Refused(format!(
+                "{}: {answer:?}",
+                change.key()
+            ))),
+        }
+    }
+
     /// For a target that has no workload any more.
     pub(crate) async fn wake(
         &self,

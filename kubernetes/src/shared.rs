@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::facts::{FactSource, Facts};
 use crate::index::event::Event;
 use crate::index::target::TargetKey;
-use crate::index::{Index, Orphan};
+use crate::index::{Index, Orphan, workloads};
 
 /// What watches, scales and readers share.
 #[derive(Debug)]
@@ -117,7 +117,9 @@ impl Shared {
         if state.index.next_due() != due {
             self.due.notify_one();
         }
-        self.orphans.notify_one();
+        if state.index.has_orphans() {
+            self.orphans.notify_one();
+        }
     }
 
     /// The scaler knows the workload now: it is told what there is.
@@ -149,9 +151,12 @@ impl Shared {
 
     /// Every valid workload, by rank and id.
     pub(crate) fn workloads(&self) -> Vec<Workload> {
+        // With thousands this takes milliseconds: a wake must not wait for the lock meanwhile.
+        let snapshot = self.state.lock().index.snapshot();
+        let workloads = workloads::resolve(snapshot);
+        let conflicts = workloads::conflicts(&workloads);
         let mut state = self.state.lock();
-        let workloads = state.index.workloads();
-        // Who has lost a route to whom is found with it.
+        state.index.note_conflicts(conflicts);
         self.flush(&mut state, Instant::now());
         workloads
     }

@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use prometheus_client::registry::Registry;
 use rouse_api::link::{MemberId, Term};
+use rouse_api::workload::WorkloadId;
+use rouse_kubernetes::facts::Objects;
 use rouse_kubernetes::lease::{self, LeaseConfig};
 use rouse_kubernetes::members::{self, MembersConfig};
 use rouse_kubernetes::platform::{self, KubernetesPlatform, Readiness, WatchConfig, Workloads};
+use rouse_kubernetes::status::{self, KubeSink, Limits, Scaled};
 use rouse_link::server::{self, Server, ServerConfig, SessionEnds, Sessions};
-use rouse_scaler::{Scaler, ScalerConfig, ScalerStatus, SessionEnd};
+use rouse_scaler::{Scaler, ScalerConfig, ScalerStatus, SessionEnd, WorkloadStatus};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -84,6 +87,7 @@ struct Control {
 /// What is read once all is known.
 struct Watched {
     workloads: Workloads,
+    objects: Objects,
     hosts: mpsc::Receiver<BTreeSet<Arc<str>>>,
 }
 
@@ -112,7 +116,7 @@ impl Control {
             namespaces: (!args.namespaces.is_empty()).then(|| args.namespaces.clone()),
             ..WatchConfig::default()
         };
-        let (platform, workloads, _objects, readiness) =
+        let (platform, workloads, objects, readiness) =
             platform::start(client.clone(), &config, led);
         let config = ScalerConfig {
             leads: None,
@@ -135,7 +139,14 @@ impl Control {
             open: AtomicBool::new(false),
             stop,
         };
-        Ok((control, Watched { workloads, hosts }))
+        Ok((
+            control,
+            Watched {
+                workloads,
+                objects,
+                hosts,
+            },
+        ))
     }
 
     /// Once the whole cluster is known: takes proxies, and stands for election. What is told or decided is never of half a list.
@@ -160,6 +171,15 @@ impl Control {
         tokio::spawn(self.clone().follow_workloads(watched.workloads));
         tokio::spawn(self.clone().follow_hosts(watched.hosts));
         tokio::spawn(self.clone().follow_lease(term.clone()));
+        tokio::spawn(self.clone().follow_changes(watched.objects.clone()));
+        tokio::spawn(status::run(
+            watched.objects,
+            Known(self.scaler.clone()),
+            KubeSink::new(self.client.clone()),
+            Limits::default(),
+            term.clone(),
+            self.stop.clone(),
+        ));
         self.open.store(true, Ordering::Relaxed);
         Ok(Link { server, term })
     }
@@ -173,6 +193,15 @@ impl Control {
     async fn follow_hosts(self: Arc<Self>, mut hosts: mpsc::Receiver<BTreeSet<Arc<str>>>) {
         while let Some(hosts) = hosts.recv().await {
             self.scaler.live_hosts(hosts).await;
+        }
+    }
+
+    /// What the scaler says of a workload belongs into its object's status.
+    async fn follow_changes(self: Arc<Self>, objects: Objects) {
+        loop {
+            for id in self.scaler.changed().await {
+                objects.touch(id);
+            }
         }
     }
 
@@ -227,5 +256,14 @@ impl Sessions for Opener {
     async fn open(&self, member: MemberId) -> Option<SessionEnds> {
         let ends = self.0.connect(member, SessionEnd::Silence).await;
         (!ends.to_scaler.is_closed()).then_some((ends.to_scaler, ends.from_scaler))
+    }
+}
+
+/// For the status of each object.
+struct Known(Arc<Scaler>);
+
+impl Scaled for Known {
+    async fn status(&self, id: &WorkloadId) -> Option<WorkloadStatus> {
+        self.0.workload_status(id).await
     }
 }

@@ -17,7 +17,13 @@ pub const NAMESPACE: &str = "rouse";
 pub const IMAGE: &str = "rouse";
 
 /// In this order: what stands later needs what stands before.
-const MANIFESTS: [&str; 4] = ["namespace.yaml", "rbac.yaml", "scaler.yaml", "proxy.yaml"];
+const MANIFESTS: [&str; 5] = [
+    "namespace.yaml",
+    "own.yaml",
+    "rbac.yaml",
+    "scaler.yaml",
+    "proxy.yaml",
+];
 
 /// Why Rouse could not be installed.
 #[derive(Debug, thiserror::Error)]

@@ -50,9 +50,11 @@ use tokio::task::JoinSet;
 
 pub use knobs::{Allocatable, Knobs, Settings};
 
-use address::{Address, Addresses};
-use context::Context;
+pub(crate) use address::Address;
+use address::Addresses;
+pub(crate) use context::Context;
 use objects::Objects;
+pub(crate) use state::PodState;
 
 /// How long the cluster may take to have what a node needs.
 const PATIENCE: Duration = Duration::from_secs(20);

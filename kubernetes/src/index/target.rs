@@ -14,6 +14,9 @@ use super::selector::PodSelector;
 /// The field manager under which counts are changed.
 pub const FIELD_MANAGER: &str = "rouse-scaler";
 
+/// The field manager under which a zero is kept that no ScaledWorkload names any more: nobody may wake it.
+pub const KEEPER: &str = "rouse-kept";
+
 /// Stops all scaling while it is `true`, on a ScaledWorkload or its target.
 pub const PAUSED: &str = "rouse.dev/paused";
 
@@ -210,6 +213,10 @@ pub fn version(resource_version: Option<&str>) -> u64 {
 
 fn writer(entries: &[ManagedFieldsEntry]) -> Writer {
     let mut last: Option<&ManagedFieldsEntry> = None;
+    let kept = |entry: &&ManagedFieldsEntry| entry.manager.as_deref() == Some(KEEPER);
+    if entries.iter().filter(kept).any(owns_replicas) {
+        return Writer::Other(KEEPER.into());
+    }
     for entry in entries.iter().filter(|entry| owns_replicas(entry)) {
         if entry.manager.as_deref() == Some(FIELD_MANAGER) {
             return Writer::Ours;

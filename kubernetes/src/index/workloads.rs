@@ -207,23 +207,21 @@ impl Index {
     }
 
     /// All valid workloads, by rank and id, with the protocol that `auto` means.
+    #[cfg(test)]
     pub fn workloads(&mut self) -> Vec<Workload> {
+        let workloads = resolve(self.snapshot());
+        self.note_conflicts(conflicts(&workloads));
+        workloads
+    }
+
+    /// All valid workloads as they are written, each with the protocol that `auto` means for it: for [`resolve`].
+    pub fn snapshot(&mut self) -> Vec<(Arc<Workload>, Protocol)> {
         self.workloads_changed = false;
         let valid = self.entries.values().filter_map(|entry| {
             let workload = entry.object.workload.as_ref().ok()?;
-            let mut workload = Workload::clone(workload);
-            let protocol = self.protocol(entry);
-            if let Some(http) = &mut workload.http
-                && http.protocol == Protocol::Auto
-            {
-                http.protocol = protocol;
-            }
-            Some(workload)
+            Some((workload.clone(), self.protocol(entry)))
         });
-        let mut workloads: Vec<Workload> = valid.collect();
-        workloads.sort_by(|a, b| (a.rank, &a.id).cmp(&(b.rank, &b.id)));
-        self.note_conflicts(&workloads);
-        workloads
+        valid.collect()
     }
 
     /// What a workload scales, and why it may not; `None`: there is no such workload.
@@ -251,15 +249,8 @@ impl Index {
         port.map_or(Protocol::Http1, |port| port.protocol)
     }
 
-    fn note_conflicts(&mut self, workloads: &[Workload]) {
-        let mut lost: BTreeMap<Key, Vec<String>> = BTreeMap::new();
-        for conflict in load::conflicts(workloads) {
-            if matches!(conflict.claim, load::Claim::Route(_)) {
-                lost.entry(conflict.loser.clone())
-                    .or_default()
-                    .push(conflict.to_string());
-            }
-        }
+    /// Of each object the routes that another holds.
+    pub fn note_conflicts(&mut self, mut lost: BTreeMap<Key, Vec<String>>) {
         for (key, entry) in &mut self.entries {
             let conflicts = lost.remove(key).unwrap_or_default();
             if entry.conflicts != conflicts {
@@ -268,6 +259,36 @@ impl Index {
             }
         }
     }
+}
+
+/// By rank and id, each with its protocol. Takes its time with thousands: not for under a lock.
+#[must_use]
+pub fn resolve(snapshot: Vec<(Arc<Workload>, Protocol)>) -> Vec<Workload> {
+    let resolved = snapshot.into_iter().map(|(workload, protocol)| {
+        let mut workload = Workload::clone(&workload);
+        if let Some(http) = &mut workload.http
+            && http.protocol == Protocol::Auto
+        {
+            http.protocol = protocol;
+        }
+        workload
+    });
+    let mut workloads: Vec<Workload> = resolved.collect();
+    workloads.sort_by(|a, b| (a.rank, &a.id).cmp(&(b.rank, &b.id)));
+    workloads
+}
+
+/// Which of them has lost which routes to whom, a sentence each. Takes its time, too.
+#[must_use]
+pub fn conflicts(workloads: &[Workload]) -> BTreeMap<Key, Vec<String>> {
+    let mut lost: BTreeMap<Key, Vec<String>> = BTreeMap::new();
+    for conflict in load::conflicts(workloads) {
+        if matches!(conflict.claim, load::Claim::Route(_)) {
+            let told = conflict.to_string();
+            lost.entry(conflict.loser).or_default().push(told);
+        }
+    }
+    lost
 }
 
 impl Entry {

@@ -63,25 +63,25 @@ async fn wake(
     scaler: &Scaler,
     pending: BTreeMap<TargetKey, (Orphan, u32)>,
 ) -> BTreeMap<TargetKey, (Orphan, u32)> {
-    let due = pending.into_iter().filter(|(key, (orphan, _))| {
-        shared.with(|index| index.is_left_asleep(key)) && orphan.on_delete != OnDelete::Keep
-    });
+    let due = pending
+        .into_iter()
+        .filter(|(key, _)| shared.with(|index| index.is_left_asleep(key)));
     let tries = due.map(|(key, (orphan, tries))| async move {
-        let to = match orphan.on_delete {
-            OnDelete::Restore => orphan.found,
-            OnDelete::Wake | OnDelete::Keep => 1,
+        let (namespace, scalable) = (key.name.namespace(), orphan.scalable.clone());
+        let result = match orphan.on_delete {
+            OnDelete::Restore => scaler.wake(namespace, scalable, orphan.found).await.map(|_| ()),
+            OnDelete::Wake => scaler.wake(namespace, scalable, 1).await.map(|_| ()),
+            // Said at the target, or the next leader would take it for forgotten.
+            OnDelete::Keep => scaler.keep(namespace, scalable).await,
         };
-        let result = scaler
-            .wake(key.name.namespace(), orphan.scalable.clone(), to)
-            .await;
         match result {
-            Ok(_) => None,
+            Ok(()) => None,
             Err(PlatformError::Refused(why)) if tries + 1 >= MOST_TRIES => {
-                tracing::error!("{key} stays asleep without its ScaledWorkload: {why}");
+                tracing::error!("{key} is left as it is, without its ScaledWorkload: {why}");
                 None
             }
             Err(error) => {
-                tracing::warn!("{key} is to be woken, for its ScaledWorkload is gone: {error}");
+                tracing::warn!("the ScaledWorkload of {key} is gone, and what that asks for could not be done: {error}");
                 Some((key, (orphan, tries + 1)))
             }
         }

@@ -3,7 +3,7 @@ use kube::client::Body;
 use rouse_scaler::platform::Count;
 use serde_json::{Value, json};
 
-use crate::index::target::FIELD_MANAGER;
+use crate::index::target::{FIELD_MANAGER, KEEPER};
 
 type Built = Result<Request<Body>, http::Error>;
 
@@ -39,6 +39,15 @@ pub(super) fn patch(path: &str, from: u32, to: u32) -> Built {
 /// To no replicas, if the object is still of this version. Applied, for only that leaves Rouse's name on a zero: of every other way
 /// the field's absence is all that is left.
 pub(super) fn sleep(path: &str, name: &str, namespace: &str, count: Count) -> Built {
+    zero(path, name, namespace, count, FIELD_MANAGER)
+}
+
+/// Leaves a note that a zero is to stay.
+pub(super) fn keep(path: &str, name: &str, namespace: &str, count: Count) -> Built {
+    zero(path, name, namespace, count, KEEPER)
+}
+
+fn zero(path: &str, name: &str, namespace: &str, count: Count, manager: &str) -> Built {
     let body = json!({
         "apiVersion": "autoscaling/v1",
         "kind": "Scale",
@@ -49,7 +58,7 @@ pub(super) fn sleep(path: &str, name: &str, namespace: &str, count: Count) -> Bu
         },
         "spec": {"replicas": 0},
     });
-    let uri = format!("{path}?fieldManager={FIELD_MANAGER}&force=true");
+    let uri = format!("{path}?fieldManager={manager}&force=true");
     send(&uri, "application/apply-patch+yaml", &body)
 }
 

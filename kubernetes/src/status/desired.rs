@@ -42,7 +42,7 @@ pub fn desired(
         replica_hours_saved: saved(facts, recorded, now),
         conditions: conditions(facts, recorded, now),
     };
-    status.why = trouble(facts).map(|text| short(text)).or_else(|| {
+    status.why = trouble(facts).map(short).or_else(|| {
         let same = recorded.state == status.state && recorded.desired == status.desired;
         let kept = recorded.why.clone().filter(|_| same && scaler.is_some());
         let was_trouble = recorded
@@ -275,8 +275,8 @@ fn conflict(facts: &Facts) -> Said {
     Said::new(ConditionType::RouteConflict, holds, reason, &conflicts)
 }
 
-fn short(text: impl AsRef<str>) -> String {
-    text.as_ref().chars().take(LONGEST).collect()
+fn short(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
 }
 
 fn number(count: u32) -> i32 {

@@ -19,6 +19,9 @@ use crate::index::target::{Target, TargetKey};
 use crate::scale::discover;
 use crate::shared::Shared;
 
+/// Many workloads may come at once.
+const COALESCE: Duration = Duration::from_millis(100);
+
 const PAUSE: Duration = Duration::from_secs(2);
 const REQUEST: Duration = Duration::from_secs(5);
 
@@ -28,6 +31,7 @@ pub(super) async fn run(client: Client, namespaces: Option<Vec<String>>, shared:
     let mut watched: BTreeMap<(String, String), Vec<AbortHandle>> = BTreeMap::new();
     loop {
         shared.kinds.notified().await;
+        sleep(COALESCE).await;
         let wanted = shared.custom_kinds();
         watched.retain(|kind, handles| {
             let keep = wanted.contains(kind);
@@ -88,6 +92,7 @@ async fn follow(
         known: BTreeMap::new(),
     };
     let mut seen = HashSet::new();
+    let mut missing = tokio::time::interval(PAUSE);
     loop {
         tokio::select! {
             event = stream.next() => match event {
@@ -115,7 +120,7 @@ async fn follow(
                 None => return,
             },
             // Workloads may name others of them now; and a read that failed is due again.
-            () = sleep(PAUSE) => custom.read_missing().await,
+            _ = missing.tick() => custom.read_missing().await,
         }
     }
 }

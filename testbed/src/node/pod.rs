@@ -178,7 +178,7 @@ impl Life {
         loop {
             let made = std::fs::create_dir_all(&self.root).map_err(|error| error.to_string());
             let made = match made {
-                Ok(()) => Volumes::make(maker).await,
+                Ok(()) => Box::pin(Volumes::make(maker)).await,
                 Err(error) => Err(error),
             };
             match made {

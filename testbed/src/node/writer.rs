@@ -85,10 +85,9 @@ impl Writer {
         let pod = self.state.object();
         for container in containers(&pod) {
             let seen = self.state.container(&container.name);
-            if seen.reported && started(container, &seen) && !ready(container, &seen) {
-                if let Some(at_once) = self.at_once.get(&container.name) {
-                    at_once.notify_one();
-                }
+            let waits = seen.reported && started(container, &seen) && !ready(container, &seen);
+            if let Some(at_once) = self.at_once.get(&container.name).filter(|_| waits) {
+                at_once.notify_one();
             }
         }
     }

@@ -8,15 +8,13 @@ use kube::api::{Api, DeleteParams, PostParams};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::wait::{Condition, await_condition};
 use kube::runtime::watcher::{Config, watcher};
-use rouse_testbed::node::{Node, NodeConfig};
+use rouse_testbed::node::Node;
 use rouse_testbed::{Component, PlaneConfig, Testbed, TestbedConfig};
 use serde_json::{Value, json};
 
 /// The testbed with one node.
 pub(crate) struct Cluster {
     pub(crate) testbed: Testbed,
-    pub(crate) node: Node,
-    _folder: tempfile::TempDir,
 }
 
 impl Cluster {
@@ -28,13 +26,6 @@ impl Cluster {
                 "--node-monitor-period=500ms".to_owned(),
             ],
         )]);
-        let plane = PlaneConfig { arguments };
-        let testbed = Testbed::start(TestbedConfig {
-            plane,
-            ..TestbedConfig::default()
-        })
-        .await
-        .expect("a testbed");
         let me = std::env::current_exe().expect("this program");
         let images = BTreeMap::from([
             (
@@ -46,18 +37,21 @@ impl Cluster {
                 vec![OsString::from("/bin/sh"), "-c".into()],
             ),
         ]);
-        let folder = tempfile::tempdir().expect("a folder");
-        let config = NodeConfig::new("node-1", images, folder.path());
-        let node = Node::start(testbed.client(), config).await.expect("a node");
-        Self {
-            testbed,
-            node,
-            _folder: folder,
-        }
+        let config = TestbedConfig {
+            plane: PlaneConfig { arguments },
+            images,
+            ..TestbedConfig::default()
+        };
+        let testbed = Testbed::start(config).await.expect("a testbed");
+        Self { testbed }
+    }
+
+    /// The testbed's node.
+    pub(crate) fn node(&self) -> &Node {
+        self.testbed.node()
     }
 
     pub(crate) async fn stop(self) {
-        self.node.stop().await;
         self.testbed.stop().await;
     }
 
@@ -184,4 +178,15 @@ pub(crate) fn is_running(pod: &Pod) -> bool {
 
 pub(crate) fn restarts(pod: &Pod) -> i32 {
     main_status(pod).map_or(0, |status| status.restart_count)
+}
+
+/// Waits until pod `p` has written exactly `text`.
+pub(crate) async fn logged(cluster: &Cluster, namespace: &str, text: &str) {
+    for _ in 0..100 {
+        if cluster.node().logs(namespace, "p", "main").unwrap() == text {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{:?}", cluster.node().logs(namespace, "p", "main"));
 }

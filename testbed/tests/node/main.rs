@@ -1,5 +1,7 @@
 //! The node on a real control plane: its pods are this program's own server, or shells.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod cluster;
 mod lifecycle;
 mod nodes;
@@ -78,6 +80,6 @@ fn run(runtime: &tokio::runtime::Runtime, test: impl Future<Output = ()>) {
     runtime.block_on(async {
         tokio::time::timeout(limit, test)
             .await
-            .expect("within a minute")
+            .expect("within a minute");
     });
 }

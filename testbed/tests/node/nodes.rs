@@ -20,7 +20,7 @@ pub(crate) async fn small_nodes_leave_pods_unscheduled(cluster: &Cluster) {
         cpu: "1".to_owned(),
         ..Allocatable::default()
     };
-    cluster.node.knobs().set_allocatable(small);
+    cluster.node().knobs().set_allocatable(small);
     await_condition(nodes.clone(), "node-1", cpus("1"))
         .await
         .unwrap();
@@ -38,7 +38,10 @@ pub(crate) async fn small_nodes_leave_pods_unscheduled(cluster: &Cluster) {
     let pod = until(&pods, "p", unscheduled).await;
     let conditions = pod.status.unwrap().conditions.unwrap();
     assert_eq!(conditions[0].reason.as_deref(), Some("Unschedulable"));
-    cluster.node.knobs().set_allocatable(Allocatable::default());
+    cluster
+        .node()
+        .knobs()
+        .set_allocatable(Allocatable::default());
     until(&pods, "p", is_ready).await;
 }
 
@@ -54,18 +57,18 @@ pub(crate) async fn silent_nodes_become_not_ready_and_come_back(cluster: &Cluste
     let pods = cluster.namespace("silence").await;
     create(&pods, pod("p", json!({}), json!({}))).await;
     until(&pods, "p", is_ready).await;
-    let pid = cluster.node.pid("silence", "p", "main");
-    cluster.node.knobs().silence(true);
+    let pid = cluster.node().pid("silence", "p", "main");
+    cluster.node().knobs().silence(true);
     await_condition(nodes.clone(), "node-1", ready("Unknown"))
         .await
         .unwrap();
     until(&pods, "p", |pod| !is_ready(pod)).await;
     assert_eq!(
-        cluster.node.pid("silence", "p", "main"),
+        cluster.node().pid("silence", "p", "main"),
         pid,
         "the process lives on"
     );
-    cluster.node.knobs().silence(false);
+    cluster.node().knobs().silence(false);
     await_condition(nodes, "node-1", ready("True"))
         .await
         .unwrap();

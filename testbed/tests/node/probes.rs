@@ -61,7 +61,7 @@ pub(crate) async fn liveness_restarts(cluster: &Cluster) {
 pub(crate) async fn commands_run_inside(cluster: &Cluster) {
     let pods = cluster.namespace("commands").await;
     let probe = json!({
-        "image": "sh", "args": ["exec sleep 1000"], "workingDir": "/run/inside",
+        "image": "sh", "args": ["echo up; exec sleep 1000"], "workingDir": "/run/inside",
         "volumeMounts": [{"name": "v", "mountPath": "/run/inside"}],
         "env": [{"name": "FILE", "value": "here"}],
         "readinessProbe": {"exec": {"command": ["/bin/sh", "-c", "cat $FILE"]}, "periodSeconds": 1},
@@ -77,7 +77,9 @@ pub(crate) async fn commands_run_inside(cluster: &Cluster) {
     .await;
     let pod = until(&pods, "p", is_running).await;
     assert!(!is_ready(&pod));
-    let pid = cluster.node.pid("commands", "p", "main").unwrap();
+    // Its mounts are there once its own program runs.
+    logged(cluster, "commands", "up\n").await;
+    let pid = cluster.node().pid("commands", "p", "main").unwrap();
     std::fs::write(format!("/proc/{pid}/root/run/inside/here"), "x").unwrap();
     assert!(
         !std::path::Path::new("/run/inside/here").exists(),

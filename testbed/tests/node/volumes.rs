@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
@@ -42,16 +40,6 @@ pub(crate) async fn secrets_and_maps_are_mounted_and_follow(cluster: &Cluster) {
         .await
         .unwrap();
     logged(cluster, "secrets", "onemapchanged\n").await;
-}
-
-async fn logged(cluster: &Cluster, namespace: &str, text: &str) {
-    for _ in 0..100 {
-        if cluster.node.logs(namespace, "p", "main").unwrap() == text {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{:?}", cluster.node.logs(namespace, "p", "main"));
 }
 
 pub(crate) async fn token_opens_the_cluster(cluster: &Cluster) {

@@ -256,3 +256,19 @@ fn a_custom_kinds_unowned_zero_is_sleep() {
     ));
     assert_eq!(world.blocked().as_deref(), Some("StoppedByHand"));
 }
+
+#[test]
+fn a_kept_zero_is_never_forgotten_and_sleeps_when_it_has_a_workload_again() {
+    let mut owners = owned("rouse-scaler", "Apply");
+    let kept = owned("rouse-kept", "Apply")["metadata"]["managedFields"][0].clone();
+    owners["metadata"]["managedFields"]
+        .as_array_mut()
+        .unwrap()
+        .push(kept);
+    let mut world = World::empty();
+    world.deployment(with(deployment("web", 20, 0), owners));
+    assert!(world.index.forgotten().is_empty());
+    world.object(object("web"));
+    world.service(service("web"));
+    assert_eq!(world.blocked(), None);
+}

@@ -1,0 +1,82 @@
+//! What the manifests allow, and what they don't.
+
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
+};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, PostParams};
+
+use crate::cluster::{Cluster, NAMESPACE};
+use crate::{Cases, cases};
+
+pub(crate) const CASES: Cases = cases![the_scaler_has_no_more_than_it_needs, the_proxy_has_nothing];
+
+async fn may(cluster: &Cluster, account: &str, verb: &str, group: &str, resource: &str) -> bool {
+    let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+    let review = SubjectAccessReview {
+        spec: SubjectAccessReviewSpec {
+            user: Some(format!("system:serviceaccount:{NAMESPACE}:{account}")),
+            resource_attributes: Some(ResourceAttributes {
+                verb: Some(verb.to_owned()),
+                group: Some(group.to_owned()),
+                resource: Some(resource.to_owned()),
+                subresource: Some(subresource.to_owned()),
+                namespace: Some("default".to_owned()),
+                ..ResourceAttributes::default()
+            }),
+            ..SubjectAccessReviewSpec::default()
+        },
+        ..SubjectAccessReview::default()
+    };
+    let reviews: Api<SubjectAccessReview> = Api::all(cluster.client.clone());
+    let answer = reviews
+        .create(&PostParams::default(), &review)
+        .await
+        .unwrap();
+    answer.status.unwrap().allowed
+}
+
+async fn the_scaler_has_no_more_than_it_needs(cluster: &Cluster) {
+    for (verb, group, resource) in [
+        ("watch", "", "pods"),
+        ("patch", "apps", "deployments/scale"),
+        ("patch", "rouse.dev", "scaledworkloads/status"),
+    ] {
+        assert!(
+            may(cluster, "rouse-scaler", verb, group, resource).await,
+            "{verb} {resource}"
+        );
+    }
+    for (verb, group, resource) in [
+        ("get", "", "secrets"),
+        ("patch", "", "pods"),
+        ("delete", "", "pods"),
+        ("patch", "apps", "deployments"),
+        ("update", "apps", "deployments"),
+        ("patch", "rouse.dev", "scaledworkloads"),
+        ("create", "", "pods/exec"),
+        ("get", "", "configmaps"),
+    ] {
+        assert!(
+            !may(cluster, "rouse-scaler", verb, group, resource).await,
+            "{verb} {resource}"
+        );
+    }
+}
+
+async fn the_proxy_has_nothing(cluster: &Cluster) {
+    for (verb, group, resource) in [
+        ("get", "", "pods"),
+        ("get", "rouse.dev", "scaledworkloads"),
+        ("get", "", "secrets"),
+    ] {
+        assert!(
+            !may(cluster, "rouse-proxy", verb, group, resource).await,
+            "{verb} {resource}"
+        );
+    }
+    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), NAMESPACE);
+    let proxy = &cluster.proxies().await[0].name;
+    let spec = pods.get(proxy).await.unwrap().spec.unwrap();
+    assert_eq!(spec.automount_service_account_token, Some(false));
+}
