@@ -13,6 +13,9 @@ use super::State;
 /// A request is taken to be served in this until that has been measured.
 const ASSUMED: f64 = 1.0;
 
+/// A replica is taken to start in this until that has been measured. Knative's mean cold start is 3.4 s by a vendor's documents.
+const ASSUMED_START: Duration = Duration::from_secs(5);
+
 /// The first look at a wake counts all that is held: so early it is no pile, but what came at once. Long enough for the controller to
 /// raise the first count (20 ms).
 const FIRST_LOOK: Duration = Duration::from_millis(100);
@@ -36,7 +39,11 @@ impl Backlog {
             .service_time()
             .map_or(ASSUMED, |time| time.as_secs_f64());
         let starting = state.coming_since.map_or(Duration::ZERO, age);
-        let start = state.capacity.start_time.unwrap_or_default().max(starting);
+        let start = state
+            .capacity
+            .start_time
+            .unwrap_or(ASSUMED_START)
+            .max(starting);
         Self {
             whole,
             service,

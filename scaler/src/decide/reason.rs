@@ -24,7 +24,7 @@ pub struct Decision {
     /// What a replica takes to start, measured.
     #[serde(serialize_with = "crate::seconds::option::serialize")]
     pub start_time: Option<Duration>,
-    /// What a request takes in flight, measured while nobody waited.
+    /// What a request takes in flight, measured while few waited.
     #[serde(serialize_with = "crate::seconds::option::serialize")]
     pub service_time: Option<Duration>,
     /// The workload's upper bound.

@@ -12,6 +12,9 @@ const STEP: Duration = Duration::from_secs(2);
 /// Over about this the time that a request takes is measured.
 const SERVICE_OVER: Duration = Duration::from_secs(60);
 
+/// Few wait when they are at most one part in so many of demand: then as many go as come.
+const FEW: f64 = 6.0;
+
 /// A [`Peaks`] has no more entries than this.
 const MOST_PEAKS: u32 = 60;
 
@@ -56,7 +59,7 @@ pub(super) struct Burst {
     pub(super) most: u32,
 }
 
-/// Averages while nobody waits, which fade.
+/// Averages while few wait, which fade.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Served {
     in_flight: f64,
@@ -84,7 +87,7 @@ impl State {
         self.complete_since = None;
     }
 
-    /// What one request takes in flight, measured while nobody waited; `None`: not yet.
+    /// What one request takes in flight, measured while few waited; `None`: not yet.
     pub(super) fn service_time(&self) -> Option<Duration> {
         let served = self.served.filter(|served| served.rate > 0.0)?;
         Duration::try_from_secs_f64(served.in_flight / served.rate).ok()
@@ -150,10 +153,14 @@ impl State {
             self.woken = Some(now);
         }
         let whole = self.capacity.ready >= self.replicas && demand.is_complete();
-        let waits = demand.held > 0 || demand.recent_waiting > 0.0;
+        let waits = demand.recent_waiting * FEW > demand.recent_concurrency;
         let known = self.served.is_some() || demand.recent_rate > 0.0;
         if whole && !waits && known && demand.recent_window >= policy.behavior.panic_window {
-            self.measure(demand.recent_concurrency, demand.recent_rate, now);
+            let in_flight = demand.recent_concurrency - demand.recent_waiting;
+            self.measure(in_flight, demand.recent_rate, now);
+        }
+        if self.coming_since.is_none() && self.capacity.ready < replicas {
+            self.coming_since = Some(now);
         }
         self.replicas = replicas;
     }
