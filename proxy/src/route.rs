@@ -1,9 +1,9 @@
 //! Which workload a request is for. Immutable once made: the proxy swaps tables whole, so no request ever waits for one.
 //!
 //! An exact host is tried first, then wildcards from the longest suffix on, then routes for any host. Within a host the longest
-//! path prefix on segment borders wins, and of equals the one with more headers, then the earlier workload. A candidate whose
-//! headers do not match is passed over for the next: a shorter prefix, then a less specific host. Paths are compared as they are
-//! written, without decoding.
+//! path prefix on segment borders wins, and of equals the one with more headers, then the one that names more of their values, then
+//! the earlier workload. A candidate whose headers do not match is passed over for the next: a shorter prefix, then a less specific
+//! host. Paths are compared as they are written, without decoding.
 
 mod host;
 mod paths;

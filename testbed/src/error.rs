@@ -3,6 +3,9 @@
 use std::io;
 use std::time::Duration;
 
+use crate::install::InstallError;
+use crate::metrics::MetricsError;
+
 /// Why the testbed, or a part of it, could not be brought up or steered. Each message says what would be right.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -52,6 +55,12 @@ pub enum Error {
     /// The node could not be started or stopped.
     #[error("node: {0}")]
     Node(String),
+    /// Use could not be measured or told.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// Rouse could not be installed.
+    #[error("installing Rouse: {0}")]
+    Install(#[from] InstallError),
 }
 
 impl Error {

@@ -3,8 +3,11 @@
 mod certificates;
 
 use std::path::Path;
+use std::time::Duration;
 
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::Client;
+use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 
 use crate::apply::{ApplyError, apply, documents};
@@ -25,6 +28,9 @@ const MANIFESTS: [&str; 5] = [
     "proxy.yaml",
 ];
 
+/// For all of Rouse's pods to be ready.
+const READY: Duration = Duration::from_secs(30);
+
 /// Why Rouse could not be installed.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
@@ -37,6 +43,9 @@ pub enum InstallError {
     /// A certificate can't be made.
     #[error("the link's certificates: {0}")]
     Certificate(#[from] rcgen::Error),
+    /// It is installed, but does not come up.
+    #[error("{0} within {READY:?}; see kubectl -n {NAMESPACE} get pods, and their logs")]
+    Late(String),
 }
 
 /// Applies everything in the folder `deploy` (that of the repository), with these variables added to the environment of Rouse's
@@ -59,6 +68,43 @@ pub async fn install(
         }
     }
     Ok(())
+}
+
+/// Waits until all proxies and scalers are ready.
+///
+/// # Errors
+/// Names who is not within 30 s.
+pub async fn ready(client: &Client) -> Result<(), InstallError> {
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), NAMESPACE);
+    let mut missing = String::new();
+    let watch = async {
+        loop {
+            missing = match deployments.list(&ListParams::default()).await {
+                Ok(all) => all
+                    .items
+                    .iter()
+                    .filter_map(unready)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                Err(error) => error.to_string(),
+            };
+            if missing.is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let watched = tokio::time::timeout(READY, watch).await;
+    watched.map_err(|_| InstallError::Late(missing))
+}
+
+/// What is to be said of a Deployment that is not complete.
+fn unready(deployment: &Deployment) -> Option<String> {
+    let wanted = deployment.spec.replicas.unwrap_or(1);
+    let status = deployment.status.as_ref();
+    let ready = status.and_then(|status| status.ready_replicas).unwrap_or(0);
+    let name = deployment.metadata.name.as_deref().unwrap_or_default();
+    (ready < wanted).then(|| format!("{name}: {ready} of {wanted} are ready"))
 }
 
 async fn file(

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Service;
 use kube::api::PostParams;
@@ -15,12 +16,16 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::dns::Dns;
 use crate::error::Error;
+use crate::metrics::Metrics;
 use crate::namespace::{self, Inside};
 use crate::network;
 use crate::node::{Node, NodeConfig};
 use crate::plane::{Plane, PlaneConfig};
 use crate::relay;
 use crate::services::Services;
+
+/// Use is measured this often; a rate of CPU time needs two looks.
+const METRICS_WINDOW: Duration = Duration::from_secs(2);
 
 /// What may be told about a testbed.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +42,7 @@ pub struct TestbedConfig {
 pub struct Testbed {
     // The order of dropping: clients before the API server, the folder last.
     node: Node,
+    metrics: Metrics,
     services: Services,
     dns: Dns,
     relay: AbortOnDropHandle<()>,
@@ -48,7 +54,7 @@ pub struct Testbed {
 }
 
 impl Testbed {
-    /// Brings all of it up: the control plane, the node, service proxy, DNS, the relay. One at a time in a namespace, since their addresses are fixed.
+    /// Brings all of it up: the control plane, the node with its metrics, service proxy, DNS, the relay. One at a time in a namespace, since their addresses are fixed.
     ///
     /// # Errors
     /// [`namespace::enter`] was not called first; a part does not come up.
@@ -72,9 +78,11 @@ impl Testbed {
         let node = Node::start(client.clone(), node)
             .await
             .map_err(|error| Error::Node(error.to_string()))?;
+        let metrics = Metrics::start(&client, &node, METRICS_WINDOW).await?;
         write_kubeconfigs(&plane, &inside)?;
         Ok(Self {
             node,
+            metrics,
             services,
             dns,
             relay,
@@ -124,7 +132,8 @@ impl Testbed {
     /// Ends all of it, and waits until it is gone.
     pub async fn stop(self) {
         self.node.stop().await;
-        drop((self.services, self.dns, self.relay, self.client));
+        drop((self.metrics, self.services, self.dns));
+        drop((self.relay, self.client));
         for kubeconfig in [
             kubeconfig_in(&self.inside.folder),
             outside_in(&self.inside.folder),

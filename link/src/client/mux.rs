@@ -19,8 +19,8 @@ use super::outbox::Outbox;
 use super::{ConnectionState, LinkStatus, ScalerStatus, Timing};
 use view::View;
 
-/// A wake that comes later than this after the one before is a new one.
-const WAKE_REPEATS: Duration = Duration::from_secs(1);
+/// A wake that comes later than this after the one before is a new one. Proxies repeat theirs at least each second.
+const WAKE_REPEATS: Duration = Duration::from_secs(3);
 
 /// Wakes that are remembered, at least, before those of long ago are forgotten.
 const WAKES: usize = 1024;

@@ -113,8 +113,8 @@ async fn unlinked_and_linked_again() {
     let mut scaler = Scaler::with(rouse_link::tls::TlsConfig::Insecure, address).await;
     let session = scaler.session().await;
     session.tell(Some(1), &["a"], &[state("a", "x")]).await;
-    assert_eq!(proxy.heard().await, ToProxy::Linked);
     assert_eq!(proxy.heard().await, ToProxy::Role { leads: Some(1) });
+    assert_eq!(proxy.heard().await, ToProxy::Linked);
     proxy.quiet().await;
     assert!(!proxy.link.status().unlinked);
 }

@@ -51,12 +51,17 @@ impl Paths {
             .push(candidate);
     }
 
-    /// More headers first, then the earlier workload.
+    /// More headers first, then more of them by value, then the earlier workload.
     pub(super) fn sort(&mut self) {
         for candidates in self.by_prefix.values_mut() {
             candidates.sort_by_key(|candidate| {
+                let by_value = candidate
+                    .headers
+                    .iter()
+                    .filter(|(_, value)| value.is_some());
                 (
                     std::cmp::Reverse(candidate.headers.len()),
+                    std::cmp::Reverse(by_value.count()),
                     candidate.workload,
                 )
             });

@@ -142,6 +142,17 @@ fn headers_decide_and_a_miss_falls_back() {
 }
 
 #[test]
+fn a_value_goes_before_mere_presence() {
+    let table = table(vec![
+        route(&["a"], &[], &[("x-tenant", "*")]),
+        route(&["a"], &[], &[("x-tenant", "blue")]),
+    ]);
+    let find = |fields| table.find("a", "/", &headers(fields));
+    assert_eq!(find(&[("x-tenant", "blue")]), Some(1));
+    assert_eq!(find(&[("x-tenant", "red")]), Some(0));
+}
+
+#[test]
 fn of_two_equal_routes_the_earlier_workload_keeps_it() {
     let table = table(vec![route(&["a"], &[], &[]), route(&["a"], &["/"], &[])]);
     assert_eq!(table.find("a", "/", &HeaderMap::new()), Some(0));

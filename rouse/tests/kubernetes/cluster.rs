@@ -105,9 +105,9 @@ impl Cluster {
         .await;
     }
 
-    /// Those that are ready, by name.
-    async fn ready(&self, name: &str) -> Vec<Member> {
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), NAMESPACE);
+    /// Those of a namespace that are ready, by name.
+    pub(crate) async fn ready(&self, namespace: &str, name: &str) -> Vec<Member> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         let labels = ListParams::default().labels(&format!("app.kubernetes.io/name={name}"));
         let mut members: Vec<_> = pods.list(&labels).await.map_or(Vec::new(), |pods| {
             pods.items.into_iter().filter_map(ready).collect()
@@ -117,11 +117,11 @@ impl Cluster {
     }
 
     pub(crate) async fn proxies(&self) -> Vec<Member> {
-        self.ready("rouse-proxy").await
+        self.ready(NAMESPACE, "rouse-proxy").await
     }
 
     pub(crate) async fn scalers(&self) -> Vec<Member> {
-        self.ready("rouse-scaler").await
+        self.ready(NAMESPACE, "rouse-scaler").await
     }
 
     /// Where the proxy takes requests.
@@ -182,7 +182,8 @@ impl Cluster {
     }
 }
 
-fn deploy() -> PathBuf {
+/// The folder of the repository.
+pub(crate) fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
 }
 

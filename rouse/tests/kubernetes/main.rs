@@ -13,15 +13,21 @@ mod apply;
 mod cluster;
 mod failures;
 mod faults;
+mod fixtures;
 mod kinds;
+mod named;
 mod objects;
 mod ownership;
 mod pods;
 mod points;
+mod readiness;
 mod rights;
+mod routing;
+mod scaling;
 mod space;
 #[path = "../support/mod.rs"]
 mod support;
+mod upstream;
 mod wake;
 
 use std::pin::Pin;
@@ -58,14 +64,19 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let side_by_side = [
         wake::CASES,
+        readiness::CASES,
+        routing::CASES,
+        upstream::CASES,
+        scaling::CASES,
         objects::CASES,
+        fixtures::CASES,
         failures::CASES,
         kinds::CASES,
         ownership::CASES,
         pods::CASES,
         rights::CASES,
     ];
-    let alone = [points::CASES, faults::CASES];
+    let alone = [named::CASES, points::CASES, faults::CASES];
     if arguments.list {
         let all = side_by_side
             .iter()

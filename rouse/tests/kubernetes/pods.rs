@@ -85,7 +85,12 @@ async fn a_killed_pods_idempotent_requests_are_sent_again(cluster: &Cluster) {
 }
 
 /// Requests one after the other on each of so many clients, until told to end; every answer must be a 200.
-async fn traffic(space: &Space<'_>, name: &str, clients: usize, end: &AtomicBool) -> usize {
+pub(crate) async fn traffic(
+    space: &Space<'_>,
+    name: &str,
+    clients: usize,
+    end: &AtomicBool,
+) -> usize {
     let client = async |at: usize| {
         let mut answered = 0;
         while !end.load(Ordering::Relaxed) {

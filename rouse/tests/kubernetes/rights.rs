@@ -12,16 +12,29 @@ use crate::{Cases, cases};
 pub(crate) const CASES: Cases = cases![the_scaler_has_no_more_than_it_needs, the_proxy_has_nothing];
 
 async fn may(cluster: &Cluster, account: &str, verb: &str, group: &str, resource: &str) -> bool {
+    let user = format!("system:serviceaccount:{NAMESPACE}:{account}");
+    may_in(cluster, &user, "default", verb, group, resource).await
+}
+
+/// Whether somebody may do it in a namespace (empty: in all).
+pub(crate) async fn may_in(
+    cluster: &Cluster,
+    user: &str,
+    namespace: &str,
+    verb: &str,
+    group: &str,
+    resource: &str,
+) -> bool {
     let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
     let review = SubjectAccessReview {
         spec: SubjectAccessReviewSpec {
-            user: Some(format!("system:serviceaccount:{NAMESPACE}:{account}")),
+            user: Some(user.to_owned()),
             resource_attributes: Some(ResourceAttributes {
                 verb: Some(verb.to_owned()),
                 group: Some(group.to_owned()),
                 resource: Some(resource.to_owned()),
                 subresource: Some(subresource.to_owned()),
-                namespace: Some("default".to_owned()),
+                namespace: Some(namespace.to_owned()),
                 ..ResourceAttributes::default()
             }),
             ..SubjectAccessReviewSpec::default()

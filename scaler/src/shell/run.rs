@@ -6,6 +6,7 @@ use rouse_api::link::{MemberId, ToProxy, ToScaler};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::changes::Changes;
 use super::metrics::Metrics;
@@ -34,6 +35,8 @@ pub(super) struct Shell<P> {
     next_session: u64,
     sessions: JoinSet<()>,
     scales: JoinSet<Event>,
+    /// Cancelled when the role changes: what was lowered in an earlier role is not tried any more.
+    role: CancellationToken,
     inputs: mpsc::Sender<Event>,
     input: mpsc::Receiver<Event>,
 }
@@ -59,6 +62,7 @@ impl<P: Platform> Shell<P> {
             next_session: 0,
             sessions: JoinSet::new(),
             scales: JoinSet::new(),
+            role: CancellationToken::new(),
             inputs,
             input,
         }
@@ -110,6 +114,8 @@ impl<P: Platform> Shell<P> {
             }
             Command::Lead(term, done) => {
                 self.metrics.leads(term.is_some());
+                // Before anybody is told: the next leader's word to send again must not be followed by a late zero.
+                std::mem::take(&mut self.role).cancel();
                 self.handle(Event::Lead(term));
                 let _ = done.send(());
             }
@@ -189,7 +195,8 @@ impl<P: Platform> Shell<P> {
                 } else {
                     "scale-down"
                 });
-                self.scales.spawn(scale(self.platform.clone(), order));
+                let role = (order.to < order.from).then(|| self.role.clone());
+                self.scales.spawn(scale(self.platform.clone(), order, role));
             }
             Action::Send(session, message) => {
                 if matches!(message, ToProxy::Quiesce { .. }) {
@@ -236,10 +243,29 @@ fn heard(event: &Event) {
     }
 }
 
-async fn scale<P: Platform>(platform: Arc<P>, order: ScaleOrder) -> Event {
+/// `role`: given up when that is over.
+async fn scale<P: Platform>(
+    platform: Arc<P>,
+    order: ScaleOrder,
+    role: Option<CancellationToken>,
+) -> Event {
     let workload = order.workload.clone();
     let up = order.to > order.from;
-    let scaled = timeout(SCALE_TIMEOUT, platform.scale(order)).await;
+    let over = async {
+        match role {
+            Some(role) => role.cancelled().await,
+            None => std::future::pending().await,
+        }
+    };
+    let scaled = tokio::select! {
+        // First: then nothing more is sent.
+        biased;
+        () = over => {
+            let why = "the count was not lowered: this scaler's role has changed".to_owned();
+            Ok(Err(PlatformError::Refused(why)))
+        }
+        scaled = timeout(SCALE_TIMEOUT, platform.scale(order)) => scaled,
+    };
     rouse_failpoint::pass(if up { "scaled-up" } else { "scaled-down" });
     match scaled {
         Ok(Ok(count)) => Event::ScaleDone(workload, count),

@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Api, ResourceExt};
-use rouse_testbed::metrics::Metrics;
 use serde_json::json;
 
 use crate::cluster::*;
@@ -10,10 +9,6 @@ use crate::cluster::*;
 pub(crate) async fn pods_and_nodes_have_true_usage(cluster: &Cluster) {
     let pods = cluster.namespace("usage").await;
     let client = cluster.testbed.client();
-    let window = Duration::from_millis(500);
-    let metrics = Metrics::start(&client, cluster.node(), window)
-        .await
-        .unwrap();
     let mut busy = shell("busy", "while :; do :; done", json!({}));
     busy.labels_mut()
         .insert("load".to_owned(), "high".to_owned());
@@ -63,5 +58,4 @@ pub(crate) async fn pods_and_nodes_have_true_usage(cluster: &Cluster) {
         json!("0n")
     );
     delete(&pods, "busy").await;
-    drop(metrics);
 }

@@ -61,24 +61,35 @@ impl Mux {
         };
         self.metrics.source_changes.inc();
         self.without = None;
-        let mut say = Vec::new();
+        let mut say = vec![ToProxy::Role { leads: view.leads }];
+        say.extend(self.told.route_as(view));
+        let leads = self.source_leads();
+        let holds = |sleep: &&ToProxy| match sleep {
+            ToProxy::Quiesce { epoch, .. } => leads && !self.void(*epoch),
+            ToProxy::Resume { epoch, .. } | ToProxy::Asleep { epoch, .. } => !self.void(*epoch),
+            _ => false,
+        };
+        // That it slept ends what the proxy knew of its replicas: what there is by now is told after it, and anew.
+        let (asleep, others): (Vec<ToProxy>, _) = view
+            .sleeps
+            .values()
+            .filter(holds)
+            .cloned()
+            .partition(|sleep| matches!(sleep, ToProxy::Asleep { .. }));
+        for message in &asleep {
+            if let ToProxy::Asleep { workload, .. } = message
+                && view.states.contains_key(workload)
+            {
+                self.told.states.remove(workload);
+            }
+        }
+        say.extend(asleep);
+        say.extend(self.told.become_as(view));
+        say.extend(others);
+        // Only now: until then the proxy does not dial pods, whose addresses may be stale.
         if std::mem::take(&mut self.unlinked) {
             say.push(ToProxy::Linked);
         }
-        say.push(ToProxy::Role { leads: view.leads });
-        say.extend(self.told.become_as(view));
-        let void = |epoch: u64| self.void(epoch);
-        let leads = self.source_leads();
-        say.extend(
-            view.sleeps
-                .values()
-                .filter(|sleep| match sleep {
-                    ToProxy::Quiesce { epoch, .. } => leads && !void(*epoch),
-                    ToProxy::Resume { epoch, .. } | ToProxy::Asleep { epoch, .. } => !void(*epoch),
-                    _ => false,
-                })
-                .cloned(),
-        );
         if !std::mem::replace(&mut self.told.synced, true) {
             say.push(ToProxy::Synced);
         }
@@ -105,15 +116,17 @@ impl Told {
         ToProxy::Routes(routes)
     }
 
-    /// All that differs between what the proxy knows and what this scaler says.
+    /// The route table that this scaler says, when the proxy knows another.
+    fn route_as(&mut self, view: &View) -> Option<ToProxy> {
+        let routes = view.routes.as_ref()?;
+        let told = self.routes.as_ref();
+        let differs = told.is_none_or(|told| told.workloads != routes.workloads);
+        differs.then(|| self.route(routes.clone()))
+    }
+
+    /// All states that differ between what the proxy knows and what this scaler says.
     fn become_as(&mut self, view: &View) -> Vec<ToProxy> {
         let mut say = Vec::new();
-        if let Some(routes) = &view.routes {
-            let told = self.routes.as_ref();
-            if told.is_none_or(|told| told.workloads != routes.workloads) {
-                say.push(self.route(routes.clone()));
-            }
-        }
         let gone = self
             .states
             .keys()

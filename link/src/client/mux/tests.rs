@@ -210,7 +210,12 @@ async fn a_wake_goes_to_the_leader_and_repeated_to_all() {
     }
     assert_eq!(follower.len(), 1, "the leader may hang");
     follower.next().await;
-    scene.now += Duration::from_secs(1);
+    // As slowly as a proxy ever repeats it.
+    scene.now += Duration::from_millis(1020);
+    scene.mux.said(wake("a"), scene.now);
+    assert_eq!(follower.len(), 1, "it still hangs");
+    follower.next().await;
+    scene.now += Duration::from_secs(3);
     scene.mux.said(wake("a"), scene.now);
     assert_eq!(follower.len(), 0, "that is another wake");
     scene.mux.down(address(2), String::new(), scene.now);
@@ -250,11 +255,44 @@ fn unlinked_is_told_once_and_linked_when_one_is_back() {
     assert_eq!(scene.mux.deadline(), None);
     let (_, said) = scene.scaler(1, None, &["a"], &[]);
     let told = [
-        ToProxy::Linked,
         ToProxy::Role { leads: None },
         ToProxy::State(WorkloadState::empty(id("a"))),
+        ToProxy::Linked,
     ];
-    assert_eq!(said, told);
+    assert_eq!(said, told, "no address of before is dialled again");
+}
+
+#[test]
+fn what_a_new_source_says_of_replicas_outlives_the_sleep_before() {
+    let mut scene = Scene::new();
+    scene.scaler(1, None, &["a"], &[state("a", "x")]);
+    let asleep = ToProxy::Asleep {
+        workload: id("a"),
+        epoch: 2 << 32,
+    };
+    // It has slept, and been woken before all was told: the proxy knows the new replica already.
+    scene.mux.add(address(2), scene.now);
+    let outbox = Arc::new(Outbox::default());
+    scene.mux.up(address(2), String::new(), outbox, scene.now);
+    scene.say(2, ToProxy::Role { leads: Some(2) });
+    scene.say(2, routes(1, &["a"]));
+    scene.say(2, asleep.clone());
+    scene.say(2, ToProxy::State(state("a", "x")));
+    let told = [
+        ToProxy::Role { leads: Some(2) },
+        asleep.clone(),
+        ToProxy::State(state("a", "x")),
+    ];
+    assert_eq!(scene.say(2, ToProxy::Synced), told);
+
+    // One that sleeps has none, whether the proxy was asked to stop before or not.
+    let mut scene = Scene::new();
+    scene.scaler(1, None, &["a"], &[state("a", "x")]);
+    scene.scaler(2, None, &["a"], &[]);
+    scene.say(2, asleep.clone());
+    let said = scene.say(2, ToProxy::Role { leads: Some(2) });
+    let empty = ToProxy::State(WorkloadState::empty(id("a")));
+    assert_eq!(said, [ToProxy::Role { leads: Some(2) }, asleep, empty]);
 }
 
 #[test]
@@ -264,7 +302,7 @@ fn wakes_of_long_ago_are_forgotten() {
         for n in 0..super::WAKES {
             scene.mux.said(wake(&format!("w{round}-{n}")), scene.now);
         }
-        scene.now += Duration::from_secs(2);
+        scene.now += Duration::from_secs(4);
     }
     assert!(scene.mux.wakes.len() <= super::WAKES * 2);
 }
