@@ -6,6 +6,7 @@ mod link;
 mod proxy;
 mod scaler;
 mod serve;
+mod simulate;
 mod value;
 
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub(crate) use data::DataArgs;
 pub(crate) use proxy::ProxyArgs;
 pub(crate) use scaler::ScalerArgs;
 pub(crate) use serve::ServeArgs;
+pub(crate) use simulate::{Generate, SimulateArgs};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Crd,
     /// Say everything that is wrong in files, without serving them
     Check(CheckArgs),
+    /// Replay a trace through Rouse's decisions and through those of others, without running anything
+    Simulate(Box<SimulateArgs>),
     /// The bundled sample service
     #[command(hide = true)]
     Sample(Box<SampleArgs>),
