@@ -32,11 +32,13 @@ impl Controller {
             self.with(&id, now, out, |entry, _| entry.removed = true);
         }
         for workload in workloads {
+            let window = workload.scale.behavior.stable_window;
+            self.members.roster.keep(window);
             let workload = Arc::new(workload);
             let id = workload.id.clone();
             if !self.entries.contains_key(&id) {
                 out.push(Action::Apply(workload.clone()));
-                let entry = Entry::new(workload.clone(), &self.config, now);
+                let entry = Entry::new(workload.clone(), now);
                 self.entries.insert(id.clone(), entry);
             }
             self.with(&id, now, out, |entry, turn| entry.specify(workload, turn));
@@ -84,6 +86,6 @@ impl Entry {
                 self.known = None;
             }
         }
-        self.set(workload, turn.config);
+        self.set(workload);
     }
 }

@@ -66,7 +66,7 @@ fn demand(members: &[MemberNo], now: Instant) -> World {
     for member in members {
         roster.join(*member, now);
     }
-    let demand = Demand::new(WINDOW, now);
+    let demand = Demand::new(WINDOW, SECOND * 6, now);
     World { roster, demand }
 }
 
@@ -213,7 +213,7 @@ fn time_without_an_entry_was_without_demand() {
 fn what_was_never_listed_is_idle_since_both_were_known() {
     let start = Instant::now();
     let mut demand = demand(&[A], start);
-    demand.demand = Demand::new(WINDOW, start + SECOND * 5);
+    demand.demand = Demand::new(WINDOW, SECOND * 6, start + SECOND * 5);
     demand.beat(A, 1, start + SECOND * 7);
     let seen = demand.snapshot(start + SECOND * 8);
     assert_eq!(seen.idle, Some(SECOND * 3));
