@@ -22,7 +22,8 @@ pub struct Hpa {
     target: f64,
     min: u32,
     max: u32,
-    next: Duration,
+    /// `None`: the least, and nothing to do until a request comes.
+    next: Option<Duration>,
     totals: Totals,
     recommended: VecDeque<(Duration, u32)>,
 }
@@ -35,7 +36,7 @@ impl Hpa {
             target: settings.target(),
             min: settings.min.max(1),
             max: settings.max,
-            next: PERIOD,
+            next: Some(PERIOD),
             totals: Totals::default(),
             recommended: VecDeque::new(),
         }
@@ -80,17 +81,24 @@ impl Policy for Hpa {
     }
 
     fn due(&self) -> Option<Duration> {
-        Some(self.next)
+        self.next
     }
 
     fn look(&mut self, view: &View, now: Duration) -> u32 {
-        self.next = now + PERIOD;
         let since = self.totals.take(view);
         let usage = (since.in_flight + since.held) / PERIOD.as_secs_f64();
-        self.sync(usage, view.replicas(), now)
+        let count = self.sync(usage, view.replicas(), now);
+        let least = self.recommended.iter().all(|(_, count)| *count == self.min);
+        let settled = least && count == self.min && view.demand() == 0 && now >= STABILIZATION;
+        self.next = (!settled).then_some(now + PERIOD);
+        count
     }
 
-    fn arrived(&mut self, _: &View, _: Duration) -> Option<u32> {
+    fn arrived(&mut self, _: &View, now: Duration) -> Option<u32> {
+        let periods = now.as_secs() / PERIOD.as_secs() + 1;
+        self.next = self
+            .next
+            .or(Some(Duration::from_secs(periods * PERIOD.as_secs())));
         None
     }
 }

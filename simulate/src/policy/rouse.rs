@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rouse_api::link::WorkloadReport;
-use rouse_api::workload::WorkloadId;
+use rouse_api::workload::{Behavior, WorkloadId};
 use rouse_scaler::decide::{self, State, decide};
 use rouse_scaler::demand::{Demand, MemberNo, Roster};
 use tokio::time::Instant;
@@ -36,6 +36,9 @@ pub struct Rouse {
     /// Reports cover the time until then.
     covered: Duration,
     totals: Totals,
+    /// What a replica takes to start; measured once one that was asked for is ready.
+    start_up: Duration,
+    started: bool,
     /// The next report with the workload in it.
     report: Option<Duration>,
     /// The next wake, and the pause after it.
@@ -56,13 +59,19 @@ impl Rouse {
         Self {
             policy: policy(settings),
             state: State::default(),
-            demand: Demand::new(settings.stable_window, base),
+            demand: Demand::new(
+                settings.stable_window,
+                Behavior::panic_window_of(settings.stable_window),
+                base,
+            ),
             roster,
             workload: WorkloadId::new(WorkloadId::DEFAULT_NAMESPACE, "simulated"),
             base,
             sequence: 0,
             covered: Duration::ZERO,
             totals: Totals::default(),
+            start_up: settings.start_up,
+            started: false,
             report: None,
             wake: None,
             raise_at: Duration::ZERO,
@@ -89,7 +98,7 @@ impl Rouse {
     }
 
     fn window(&self) -> Duration {
-        self.policy.stable_window
+        self.policy.behavior.stable_window
     }
 
     /// A report with the workload in it.
@@ -130,6 +139,10 @@ impl Rouse {
         self.catch_up(now);
         let current = view.replicas();
         self.state.replicas = current;
+        self.state.capacity.ready = view.ready;
+        if view.ready > 0 && self.started {
+            self.state.capacity.start_time = Some(self.start_up);
+        }
         let at = self.base + now;
         let demand = self.demand.snapshot(&self.roster, at);
         let (decision, state) = decide(&self.policy, &demand, &self.state, at);
@@ -140,12 +153,14 @@ impl Rouse {
         }
         if current == 0 {
             self.raise_at = now + RAISE_AFTER;
+            self.started = true;
             return self.policy.least_awake();
         }
         let waking = view.ready == 0;
         if waking && (now < self.raise_at || wanted < current) {
             return current;
         }
+        self.started |= wanted > current;
         wanted
     }
 }
@@ -159,7 +174,11 @@ fn policy(settings: &Settings) -> decide::Policy {
         idle_after: settings.idle_after,
         concurrency: Some(settings.target()),
         request_rate: None,
-        stable_window: settings.stable_window,
+        behavior: Behavior {
+            stable_window: settings.stable_window,
+            panic_window: Behavior::panic_window_of(settings.stable_window),
+            ..Behavior::default()
+        },
     }
 }
 

@@ -1,7 +1,7 @@
 //! Traces as CSV: `time,workload,duration`, times in seconds.
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{BufRead, ErrorKind};
 use std::time::Duration;
 
 use super::{Request, Trace, Workload};
@@ -38,34 +38,27 @@ pub enum TraceError {
     File(String),
 }
 
-/// Reads a trace. Lines may be in any order. It ends where its last request would, were it served at once.
+/// Reads a trace. Lines may be in any order; empty ones and those that begin with `#` are passed over. The trace ends where its last
+/// request would, were it served at once.
 ///
 /// # Errors
 /// The first thing that is wrong, with its line.
-pub fn read(input: impl Read) -> Result<Trace, TraceError> {
-    let mut reader = ::csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .trim(::csv::Trim::All)
-        .comment(Some(b'#'))
-        .from_reader(input);
-    let mut record = ::csv::StringRecord::new();
+pub fn read(input: impl BufRead) -> Result<Trace, TraceError> {
+    let mut lines = (1_u64..).zip(input.lines()).filter_map(content);
+    match lines.next().transpose()? {
+        None => return Err(TraceError::File(header_wanted("it is empty"))),
+        Some((_, text)) if fields(&text).eq(FIELDS) => {}
+        Some((line, text)) => {
+            let problem = header_wanted(&format!("it is {text:?}"));
+            return Err(TraceError::Line { line, problem });
+        }
+    }
     let mut workloads: Vec<Workload> = Vec::new();
     let mut known = HashMap::new();
     let mut length = Duration::ZERO;
-    if !next(&mut reader, &mut record)? {
-        return Err(TraceError::File(header_wanted("it is empty")));
-    }
-    if record.iter().ne(FIELDS) {
-        let got = record.iter().collect::<Vec<_>>().join(",");
-        let problem = header_wanted(&format!("it begins with {got:?}"));
-        return Err(TraceError::Line {
-            line: line_of(&record),
-            problem,
-        });
-    }
-    while next(&mut reader, &mut record)? {
-        let (name, request) = request(&record)?;
+    for line in lines {
+        let (line, text) = line?;
+        let (name, request) = request(line, &text)?;
         length = length.max(request.at + request.duration);
         let index = match known.get(name) {
             Some(index) => *index,
@@ -87,39 +80,42 @@ pub fn read(input: impl Read) -> Result<Trace, TraceError> {
     Ok(Trace::Recorded { workloads, length })
 }
 
+/// A line with its number, unless there is nothing in it.
+fn content(
+    (line, text): (u64, std::io::Result<String>),
+) -> Option<Result<(u64, String), TraceError>> {
+    match text {
+        Ok(text) if text.trim().is_empty() || text.starts_with('#') => None,
+        Ok(text) => Some(Ok((line, text))),
+        Err(error) => {
+            let problem = match error.kind() {
+                ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+                _ => error.to_string(),
+            };
+            Some(Err(TraceError::Line { line, problem }))
+        }
+    }
+}
+
+/// Between commas, without spaces and one pair of quotes around them.
+fn fields(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(|field| {
+        let field = field.trim();
+        let quoted = field.strip_prefix('"').and_then(|f| f.strip_suffix('"'));
+        quoted.unwrap_or(field)
+    })
+}
+
 fn header_wanted(but: &str) -> String {
     format!("the first line must be {}, but {but}", FIELDS.join(","))
 }
 
-fn next(
-    reader: &mut ::csv::Reader<impl Read>,
-    record: &mut ::csv::StringRecord,
-) -> Result<bool, TraceError> {
-    reader.read_record(record).map_err(|error| {
-        let line = error.position().map(::csv::Position::line);
-        match (line, error.kind()) {
-            (_, ::csv::ErrorKind::Io(error)) => TraceError::File(error.to_string()),
-            (Some(line), ::csv::ErrorKind::Utf8 { .. }) => TraceError::Line {
-                line,
-                problem: "it is not UTF-8".to_owned(),
-            },
-            _ => TraceError::File(error.to_string()),
-        }
-    })
-}
-
-fn line_of(record: &::csv::StringRecord) -> u64 {
-    record.position().map_or(0, ::csv::Position::line)
-}
-
-fn request(record: &::csv::StringRecord) -> Result<(&str, Request), TraceError> {
-    let line = line_of(record);
-    let (Some(time), Some(name), Some(duration), 3) =
-        (record.get(0), record.get(1), record.get(2), record.len())
-    else {
+fn request(line: u64, text: &str) -> Result<(&str, Request), TraceError> {
+    let all: Vec<&str> = fields(text).collect();
+    let [time, name, duration] = all[..] else {
         let problem = format!(
             "it has {} fields, and {} are wanted: {}",
-            record.len(),
+            all.len(),
             FIELDS.len(),
             FIELDS.join(",")
         );
