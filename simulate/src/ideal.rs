@@ -5,9 +5,10 @@
 //!
 //! **Clairvoyant**: knows the trace. Serves every request as early as `max` replicas can (at once, unless those are too few), with
 //! replicas started the start-up time before they are needed and stopped in the moment they are not, except where staying costs no
-//! more than starting anew. Requests may move between its replicas for nothing. No policy that starts each request as early can have
-//! fewer replica-seconds, and none can start any request earlier, in the order of arrival. Starts before the trace's beginning
-//! count from the beginning.
+//! more than starting anew. Requests may move between its replicas for nothing. No policy with at most `max`
+//! replicas can start any request earlier in the order of arrival, and none that starts each as early can have fewer replica-seconds.
+//! (Replicas that were let go and finish what they have are not counted against `max`, as in Kubernetes; with them a policy can have more
+//! at work than the bound.) Starts before the trace's beginning count from the beginning.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
