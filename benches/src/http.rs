@@ -35,11 +35,7 @@ pub(crate) async fn get(
         .while_(trying)
 }
 
-async fn exchange(
-    address: impl ToSocketAddrs,
-    host: &str,
-    path: &str,
-) -> std::io::Result<Answer> {
+async fn exchange(address: impl ToSocketAddrs, host: &str, path: &str) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     stream

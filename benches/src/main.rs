@@ -1,6 +1,7 @@
 //! Measurements of Rouse, some side by side with its peers. What each means, its conditions and figures: README.md.
 
 mod child;
+mod decide;
 mod error;
 mod hold;
 mod http;
@@ -32,6 +33,8 @@ enum Bench {
     Wake(wake::Options),
     /// Finding the workload of a request
     Routes(routes::Options),
+    /// One look at one workload: its demand, and the decision
+    Decide(decide::Options),
 }
 
 #[tokio::main]
@@ -41,6 +44,7 @@ async fn main() -> ExitCode {
         Bench::Hold(options) => hold::run(&options).await,
         Bench::Wake(options) => wake::run(&options).await,
         Bench::Routes(options) => routes::run(&options),
+        Bench::Decide(options) => decide::run(&options),
     };
     match done {
         Ok(table) => {

@@ -72,6 +72,7 @@ pub(crate) async fn listen(
                     // Nothing is sent to what isn't known.
                     None => ToScaler::Quiesced { workload, epoch },
                 };
+                rouse_failpoint::pass("quiesced");
                 if to_scaler.send(answer).await.is_err() {
                     return;
                 }

@@ -1,6 +1,7 @@
 //! Flags and environment variables.
 
 mod data;
+mod explain;
 mod limits;
 mod link;
 mod proxy;
@@ -18,6 +19,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 pub(crate) use data::DataArgs;
+pub(crate) use explain::ExplainArgs;
 pub(crate) use proxy::ProxyArgs;
 pub(crate) use scaler::ScalerArgs;
 pub(crate) use serve::ServeArgs;
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Crd,
     /// Say everything that is wrong in files, without serving them
     Check(CheckArgs),
+    /// Say why a workload has as many replicas as it has
+    Explain(ExplainArgs),
     /// Replay a trace through Rouse's decisions and through those of others, without running anything
     Simulate(Box<SimulateArgs>),
     /// The bundled sample service

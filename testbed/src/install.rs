@@ -39,14 +39,21 @@ pub enum InstallError {
     Certificate(#[from] rcgen::Error),
 }
 
-/// Applies everything in the folder `deploy` (that of the repository). Done when the API server has it all.
+/// Applies everything in the folder `deploy` (that of the repository), with these variables added to the environment of Rouse's
+/// containers. Done when the API server has it all.
 ///
 /// # Errors
 /// Names the file that can't be read or applied.
-pub async fn install(client: &Client, deploy: &Path) -> Result<(), InstallError> {
-    file(client, &deploy.join("crds/scaledworkloads.rouse.dev.yaml")).await?;
+pub async fn install(
+    client: &Client,
+    deploy: &Path,
+    environment: &[(&str, &str)],
+) -> Result<(), InstallError> {
+    let definition = deploy.join("crds/scaledworkloads.rouse.dev.yaml");
+    file(client, &definition, environment).await?;
     for name in MANIFESTS {
-        file(client, &deploy.join("kubernetes").join(name)).await?;
+        let manifest = deploy.join("kubernetes").join(name);
+        file(client, &manifest, environment).await?;
         if name == "namespace.yaml" {
             secrets(client).await?;
         }
@@ -54,25 +61,33 @@ pub async fn install(client: &Client, deploy: &Path) -> Result<(), InstallError>
     Ok(())
 }
 
-async fn file(client: &Client, path: &Path) -> Result<(), InstallError> {
+async fn file(
+    client: &Client,
+    path: &Path,
+    environment: &[(&str, &str)],
+) -> Result<(), InstallError> {
     let name = path.display().to_string();
     let text =
         std::fs::read_to_string(path).map_err(|error| InstallError::Read(name.clone(), error))?;
     let failed = |error| InstallError::Apply(name.clone(), error);
     for mut object in documents(&text).map_err(failed)? {
-        replace_image(&mut object);
+        adapt(&mut object, environment);
         apply(client, &object).await.map_err(failed)?;
     }
     Ok(())
 }
 
-/// The program under test instead of a published image.
-fn replace_image(object: &mut Value) {
+/// The program under test instead of a published image, and more environment.
+fn adapt(object: &mut Value, environment: &[(&str, &str)]) {
     let containers = object
         .pointer_mut("/spec/template/spec/containers")
         .and_then(Value::as_array_mut);
     for container in containers.into_iter().flatten() {
         container["image"] = json!(IMAGE);
+        if let Some(env) = container["env"].as_array_mut() {
+            let variable = |(name, value): &(&str, &str)| json!({"name": name, "value": value});
+            env.extend(environment.iter().map(variable));
+        }
     }
 }
 

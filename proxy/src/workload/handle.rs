@@ -128,6 +128,7 @@ impl Workload {
         match core.admit(ticket, avoid, now) {
             Admission::Go(grant) => {
                 drop(core);
+                rouse_failpoint::pass("admitted");
                 Ok(Admitted::Now(Permit::new(self.clone(), grant)))
             }
             Admission::Wait(verdict) => {
@@ -135,6 +136,7 @@ impl Workload {
                 let wake = core.wake_due(now);
                 drop(core);
                 self.send(wake.map(ToScaler::Wake));
+                rouse_failpoint::pass("held");
                 if first {
                     // The receiver lives as long as the proxy; after it there is nobody to pace for.
                     let _ = self.outside.pacer.send(self.clone());
@@ -161,6 +163,7 @@ impl Workload {
 
     fn proven(&self, endpoints: impl IntoIterator<Item = EndpointId>) {
         for endpoint in endpoints {
+            rouse_failpoint::pass("proven");
             self.send(Some(ToScaler::Proven {
                 workload: self.id.clone(),
                 endpoint,
@@ -187,6 +190,7 @@ impl Workload {
     }
 
     pub(super) fn head(&self, slot: usize) {
+        rouse_failpoint::pass("answering");
         self.core.lock().head(slot, Instant::now());
     }
 

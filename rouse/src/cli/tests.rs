@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use rouse_proxy::ProxyConfig;
+use rouse_testbed::apply::documents;
 
 use super::{Cli, Command, ServeArgs};
 
@@ -111,4 +112,57 @@ fn every_flag_is_an_environment_variable_too() {
             assert_eq!(env, Some(wanted), "--{long}");
         }
     }
+}
+
+/// The arguments of the container in a manifest of `deploy/kubernetes`, as its Pods get them.
+fn manifest(file: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kubernetes");
+    let objects = documents(&std::fs::read_to_string(folder.join(file)).unwrap()).unwrap();
+    let mut deployments = objects.iter().filter(|one| one["kind"] == "Deployment");
+    let spec = &deployments.next().unwrap()["spec"]["template"]["spec"];
+    let args = spec["containers"][0]["args"].as_array().unwrap();
+    let expanded = |arg: &str| {
+        arg.replace("$(POD_IP)", "10.244.0.7")
+            .replace("$(POD_NAMESPACE)", "rouse")
+            .replace("$(POD_NAME)", "rouse-0")
+            .replace("$(POD_UID)", "0b0e1c9e")
+    };
+    args.iter()
+        .map(|arg| expanded(arg.as_str().unwrap()))
+        .collect()
+}
+
+fn parse_manifest(file: &str, more: &[&str]) -> Command {
+    let args = manifest(file);
+    assert!(args.iter().all(|arg| !arg.contains("$(")), "{args:?}");
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let parsed = parse(&[&args, more].concat());
+    parsed
+        .unwrap_or_else(|error| panic!("{file}: {error}"))
+        .command
+}
+
+#[test]
+fn the_manifests_give_proxies_flags_that_they_know() {
+    let Command::Proxy(args) = parse_manifest("proxy.yaml", &[]) else {
+        panic!("not a proxy");
+    };
+    assert_eq!(args.host, "0b0e1c9e");
+    assert_eq!(args.scalers, ["rouse-scaler.rouse.svc:9443"]);
+    assert_eq!(args.data.listen, ["10.244.0.7:8080".parse().unwrap()]);
+    assert!(!args.link.link_insecure);
+}
+
+#[test]
+fn the_manifests_give_scalers_flags_that_they_know() {
+    let Command::Scaler(args) = parse_manifest("scaler.yaml", &["--namespace=a", "--namespace=b"])
+    else {
+        panic!("not a scaler");
+    };
+    assert_eq!(args.identity, "rouse-0");
+    let default = "rouse/rouse-scaler".parse().unwrap();
+    assert_eq!(args.lease, default);
+    assert_eq!(args.proxies.name, "app.kubernetes.io/name=rouse-proxy");
+    assert_eq!(args.namespaces, ["a", "b"]);
+    assert!(!args.tls.link_insecure);
 }

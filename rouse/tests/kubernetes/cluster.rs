@@ -71,7 +71,10 @@ impl Cluster {
         .unwrap_or_else(|error| panic!("{error}"));
         let client = testbed.client();
         let cluster = Self { testbed, client };
-        let installed = install::install(&cluster.client, &deploy()).await;
+        let failpoints = crate::points::folder();
+        std::fs::create_dir_all(&failpoints).unwrap();
+        let environment = [("ROUSE_FAILPOINTS", failpoints.to_str().unwrap())];
+        let installed = install::install(&cluster.client, &deploy(), &environment).await;
         installed.unwrap_or_else(|error| panic!("{error}"));
         let whole = std::panic::AssertUnwindSafe(cluster.whole());
         if futures_util::FutureExt::catch_unwind(whole).await.is_err() {
@@ -175,6 +178,7 @@ impl Cluster {
 
     pub(crate) async fn stop(self) {
         self.testbed.stop().await;
+        let _ = std::fs::remove_dir_all(crate::points::folder());
     }
 }
 

@@ -17,6 +17,7 @@ mod kinds;
 mod objects;
 mod ownership;
 mod pods;
+mod points;
 mod rights;
 mod space;
 #[path = "../support/mod.rs"]
@@ -64,7 +65,7 @@ fn main() -> ExitCode {
         pods::CASES,
         rights::CASES,
     ];
-    let alone = [faults::CASES];
+    let alone = [points::CASES, faults::CASES];
     if arguments.list {
         let all = side_by_side
             .iter()
@@ -81,6 +82,8 @@ fn main() -> ExitCode {
     );
     let cluster = Arc::new(runtime.block_on(Cluster::start()));
     let first = libtest_mimic::run(&arguments, trials(&side_by_side, &runtime, &cluster));
+    // Who is killed must not wait for long.
+    cluster.testbed.node().knobs().set_backoff_factor(0.02);
     let one_by_one = Arguments {
         test_threads: Some(1),
         ..arguments

@@ -83,7 +83,12 @@ async fn a_changed_service_port_is_followed(cluster: &Cluster) {
         replicas: 1,
         ..App::new("hello")
     };
-    space.workload(&app, json!({"replicas": {"min": 1}, "http": {"hold": {"timeout": "300ms"}}})).await;
+    space
+        .workload(
+            &app,
+            json!({"replicas": {"min": 1}, "http": {"hold": {"timeout": "300ms"}}}),
+        )
+        .await;
     assert_eq!(space.get(0, "hello", "/").await.status, 200);
     let port = |target: &str| json!({"spec": {"ports": [{"name": "http", "port": 80, "targetPort": target}]}});
     space.patch("v1", "Service", "hello", port("dead")).await;

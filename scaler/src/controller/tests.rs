@@ -3,6 +3,7 @@
 mod apply;
 mod cluster;
 mod drain;
+mod history;
 mod lead;
 mod members;
 mod probers;

@@ -67,10 +67,11 @@ impl Ask {
         }
     }
 
-    /// The larger; of two alike the first.
+    /// The larger; of two alike the first, unless it has no number.
     fn or(self, other: Option<Self>) -> Self {
         match other {
             Some(other) if other.replicas() > self.replicas() => other,
+            Some(other) if self == Self::Something && other.replicas() == 1 => other,
             _ => self,
         }
     }

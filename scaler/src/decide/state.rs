@@ -155,7 +155,9 @@ impl State {
         let whole = self.capacity.ready >= self.replicas && demand.is_complete();
         let waits = demand.recent_waiting * FEW > demand.recent_concurrency;
         let known = self.served.is_some() || demand.recent_rate > 0.0;
-        if whole && !waits && known && demand.recent_window >= policy.behavior.panic_window {
+        // Reports are not on the second.
+        let full = demand.recent_window * 2 >= policy.behavior.panic_window;
+        if whole && !waits && known && full {
             let in_flight = demand.recent_concurrency - demand.recent_waiting;
             self.measure(in_flight, demand.recent_rate, now);
         }

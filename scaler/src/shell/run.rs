@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rouse_api::link::MemberId;
+use rouse_api::link::{MemberId, ToProxy, ToScaler};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -158,6 +158,7 @@ impl<P: Platform> Shell<P> {
         if let Event::SessionClosed(session) = &event {
             self.seats.remove(session);
         }
+        heard(&event);
         for action in self.controller.handle(event, Instant::now()) {
             self.perform(action);
         }
@@ -183,9 +184,17 @@ impl<P: Platform> Shell<P> {
                     to: replicas,
                     victims,
                 };
+                rouse_failpoint::pass(if replicas > from {
+                    "scale-up"
+                } else {
+                    "scale-down"
+                });
                 self.scales.spawn(scale(self.platform.clone(), order));
             }
             Action::Send(session, message) => {
+                if matches!(message, ToProxy::Quiesce { .. }) {
+                    rouse_failpoint::pass("quiesce");
+                }
                 if let Some(seat) = self.seats.get(&session) {
                     seat.outbox.put(message);
                 }
@@ -218,9 +227,21 @@ impl<P: Platform> Shell<P> {
     }
 }
 
+fn heard(event: &Event) {
+    match event {
+        Event::Link(_, ToScaler::Wake(_)) => rouse_failpoint::pass("wake-heard"),
+        Event::Link(_, ToScaler::Quiesced { .. }) => rouse_failpoint::pass("quiesced-heard"),
+        Event::Link(_, ToScaler::Proven { .. }) => rouse_failpoint::pass("proven-heard"),
+        _ => {}
+    }
+}
+
 async fn scale<P: Platform>(platform: Arc<P>, order: ScaleOrder) -> Event {
     let workload = order.workload.clone();
-    match timeout(SCALE_TIMEOUT, platform.scale(order)).await {
+    let up = order.to > order.from;
+    let scaled = timeout(SCALE_TIMEOUT, platform.scale(order)).await;
+    rouse_failpoint::pass(if up { "scaled-up" } else { "scaled-down" });
+    match scaled {
         Ok(Ok(count)) => Event::ScaleDone(workload, count),
         Ok(Err(error)) => Event::ScaleFailed(workload, error),
         Err(_) => {

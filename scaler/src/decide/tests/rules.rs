@@ -185,3 +185,43 @@ fn one_more_stays_for_a_window_and_no_more_than_one() {
     let (decision, _) = run(&policy, &steady(40), state, start + SECOND * 120, 2);
     assert_eq!((decision.replicas, decision.rule), (1, Rule::Demand));
 }
+
+#[test]
+fn the_lower_bound_holds_and_says_so() {
+    let three = Policy { min: 3, ..policy() };
+    let (decision, _) = decide(&three, &steady(10), &State::of(3), Instant::now());
+    assert_eq!(
+        (decision.replicas, &decision.rule),
+        (3, &Rule::Min { min: 3 })
+    );
+    assert_eq!(
+        decision.to_string(),
+        "3 replicas: 10 in flight over 60 s / target 50 = 1; min 3"
+    );
+}
+
+#[test]
+fn what_is_left_out_of_a_pile_is_said() {
+    let start = Instant::now();
+    let mut state = State::of(1);
+    state.capacity.ready = 0;
+    let pile = Snapshot {
+        held: 500,
+        recent_rate: 10.0,
+        ..quiet()
+    };
+    let (_, state) = decide(&policy(), &pile, &state, start);
+    let (decision, _) = decide(&policy(), &pile, &state, start + SECOND * 50);
+    // 10 a second, taken for a second each, and the pile within the 50 s that the start has taken so far.
+    assert_eq!(
+        decision.replicas, 3,
+        "from the first moment, when it was 5 s: {decision}"
+    );
+    let words = decision.to_string();
+    assert!(
+        words.starts_with(
+            "3 replicas: 20 in flight and held (480 more held will be worked off before another could start) / target 50 = 1; "
+        ),
+        "{words}"
+    );
+}
