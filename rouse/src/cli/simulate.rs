@@ -48,7 +48,7 @@ pub(crate) struct SimulateArgs {
     #[arg(long, env = "ROUSE_LENGTH", value_name = "DURATION", value_parser = length, default_value = "24h", help_heading = "Generated traces")]
     pub(crate) length: Duration,
     /// Of what is generated: requests per second; each workload's own is from a tenth to ten times of it
-    #[arg(long, env = "ROUSE_RATE", value_name = "NUMBER", value_parser = rate, default_value = "0.5", help_heading = "Generated traces")]
+    #[arg(long, env = "ROUSE_RATE", value_name = "NUMBER", value_parser = rate, default_value = "1", help_heading = "Generated traces")]
     pub(crate) rate: f64,
     /// Of what is generated: a request's mean duration
     #[arg(long, env = "ROUSE_DURATION", value_name = "DURATION", value_parser = value::positive_duration, default_value = "1s", help_heading = "Generated traces")]
