@@ -63,11 +63,23 @@ pub fn run(
     config: LeaseConfig,
     stop: CancellationToken,
 ) -> watch::Receiver<Option<Term>> {
+    run_above(client, config, watch::channel(0).1, stop)
+}
+
+/// The same, in terms above those that others tell of in `known`: a Lease that was deleted has forgotten them, and proxies don't hear a
+/// leader of a lower one. A leader that learns of a higher one goes on in one above it.
+#[must_use]
+pub fn run_above(
+    client: Client,
+    config: LeaseConfig,
+    known: watch::Receiver<Term>,
+    stop: CancellationToken,
+) -> watch::Receiver<Option<Term>> {
     let (publish, term) = watch::channel(None);
     let store = KubeStore::new(client, &config);
     tokio::spawn(async move {
         let identity = format!("{}_{:016x}", config.identity, fastrand::u64(..));
-        campaign(&store, &identity, config.timing, &stop, &publish).await;
+        campaign(&store, &identity, config.timing, &known, &stop, &publish).await;
         publish.send_replace(None);
         let released = release(&store, &identity);
         if tokio::time::timeout(config.release, released)
@@ -89,6 +101,7 @@ async fn campaign<S: Store>(
     store: &S,
     identity: &str,
     timing: Timing,
+    known: &watch::Receiver<Term>,
     stop: &CancellationToken,
     publish: &watch::Sender<Option<Term>>,
 ) {
@@ -96,6 +109,7 @@ async fn campaign<S: Store>(
     let mut failing = false;
     loop {
         let now = Instant::now();
+        election.know(*known.borrow());
         let step = election.step(now);
         tell(publish, election.term(now));
         let request = match step {
