@@ -55,19 +55,22 @@ impl LeaseConfig {
 /// Stands for election until `stop`, then gives the lease back.
 ///
 /// The receiver has the term in which this process leads, and `None` while it does not; `None` comes before anybody else may lead.
-/// A term is never 0, and larger than each before it. The sender is dropped when the lease was given back or could not be in time:
+/// A term is never 0, larger than each before it, and above those that others tell of in `known`: a Lease that was deleted has
+/// forgotten them, and proxies don't hear a leader of a lower one. A leader that learns of a higher one goes on in one above it.
+/// The sender is dropped when the lease was given back or could not be in time:
 /// [`released`] waits for it.
 #[must_use]
 pub fn run(
     client: Client,
     config: LeaseConfig,
+    known: watch::Receiver<Term>,
     stop: CancellationToken,
 ) -> watch::Receiver<Option<Term>> {
     let (publish, term) = watch::channel(None);
     let store = KubeStore::new(client, &config);
     tokio::spawn(async move {
         let identity = format!("{}_{:016x}", config.identity, fastrand::u64(..));
-        campaign(&store, &identity, config.timing, &stop, &publish).await;
+        campaign(&store, &identity, config.timing, &known, &stop, &publish).await;
         publish.send_replace(None);
         let released = release(&store, &identity);
         if tokio::time::timeout(config.release, released)
@@ -89,6 +92,7 @@ async fn campaign<S: Store>(
     store: &S,
     identity: &str,
     timing: Timing,
+    known: &watch::Receiver<Term>,
     stop: &CancellationToken,
     publish: &watch::Sender<Option<Term>>,
 ) {
@@ -96,6 +100,7 @@ async fn campaign<S: Store>(
     let mut failing = false;
     loop {
         let now = Instant::now();
+        election.know(*known.borrow());
         let step = election.step(now);
         tell(publish, election.term(now));
         let request = match step {

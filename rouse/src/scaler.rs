@@ -40,7 +40,7 @@ pub(crate) fn run(args: &ScalerArgs) -> Result<(), Error> {
 async fn serve(args: &ScalerArgs) -> Result<(), Error> {
     let mut signals = Signals::new()?;
     let mut registry = Registry::default();
-    let admin = Admin::bind(args.admin).await?;
+    let admin = Admin::bind(args.admin.address).await?;
     let (control, watched) = Control::start(args, &mut registry).await?;
     let control = Arc::new(control);
     tracing::info!("admin listening on http://{}", admin.address());
@@ -167,7 +167,9 @@ impl Control {
         let server = server.map_err(|error| Error::Failed(format!("rouse: {error}")))?;
         tracing::info!("link listening on {}", server.address());
         let lease = LeaseConfig::new(&args.lease.namespace, &args.lease.name, &args.identity);
-        let term = lease::run(self.client.clone(), lease, self.stop.clone());
+        // Above what proxies know: a Lease that was deleted has forgotten the terms before.
+        let known = server.terms();
+        let term = lease::run(self.client.clone(), lease, known, self.stop.clone());
         tokio::spawn(self.clone().follow_workloads(watched.workloads));
         tokio::spawn(self.clone().follow_hosts(watched.hosts));
         tokio::spawn(self.clone().follow_lease(term.clone()));
@@ -227,6 +229,8 @@ impl Control {
     /// Leads no more before anything else ends, so that another can.
     async fn stop(&self, link: Link) {
         self.open.store(false, Ordering::Relaxed);
+        // What is being lowered is given up before another may lead.
+        self.scaler.lead(None).await;
         self.stop.cancel();
         lease::released(link.term).await;
         link.server.shutdown().await;

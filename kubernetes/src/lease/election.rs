@@ -4,7 +4,7 @@
 //! takes over only when it has seen the lease unchanged for [`Timing::lease`] from *after* it saw that renewal, and only by a write on
 //! top of it. Each uses its own monotonic clock alone; times in the Lease are for people. Clocks that run at rates up to a quarter
 //! apart do no harm. A Lease that is deleted takes its memory with it: those that knew it wait as if it had just been renewed and go on
-//! from its term; one that starts just then can't know.
+//! from its term; one that starts just then can't know, but for the term, which proxies tell it.
 
 #[cfg(test)]
 mod simulation;
@@ -46,6 +46,9 @@ impl Default for Timing {
 
 /// Longer leases of others, e.g. of another version, are not believed.
 const LONGEST: Duration = Duration::from_mins(1);
+
+/// A higher term than this that others tell of is none: so often no lease has changed hands.
+const HIGHEST_TOLD: Term = 1 << 30;
 
 /// What matters of a Lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +170,13 @@ impl Election {
         }
     }
 
+    /// Somebody knows of this term: the next is above it, and so is the one in which this candidate leads.
+    pub(super) fn know(&mut self, term: Term) {
+        if term <= HIGHEST_TOLD {
+            self.highest = self.highest.max(term);
+        }
+    }
+
     /// The term in which this candidate leads.
     pub(super) fn term(&self, now: Instant) -> Option<Term> {
         self.held
@@ -197,7 +207,8 @@ impl Election {
     /// The write that is possible now.
     fn claim(&self, now: Instant) -> Option<Claim> {
         let term = match self.term(now) {
-            Some(term) => term,
+            Some(term) if self.highest <= term => term,
+            Some(_) => self.highest.saturating_add(1),
             None if self.free().is_some_and(|free| free <= now) => self.highest.saturating_add(1),
             None => return None,
         };

@@ -73,7 +73,15 @@ impl Candidate {
         let stop = CancellationToken::new();
         let (memory, token) = (memory.clone(), stop.clone());
         let task = tokio::spawn(async move {
-            campaign(&memory, identity, Timing::default(), &token, &publish).await;
+            campaign(
+                &memory,
+                identity,
+                Timing::default(),
+                &watch::channel(0).1,
+                &token,
+                &publish,
+            )
+            .await;
             publish.send_replace(None);
             release(&memory, identity).await;
         });

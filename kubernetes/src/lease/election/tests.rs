@@ -233,3 +233,20 @@ fn a_renewal_that_changed_nothing_is_none() {
     me.write(1.0, 1.0, Answer::Found(record("1", Some("me"), 1)));
     assert_eq!(me.term(3.0), None);
 }
+
+#[test]
+fn terms_go_on_above_those_that_others_know() {
+    let mut candidate = Candidate::new();
+    candidate.election.know(7);
+    candidate.get(0.0, Answer::Missing);
+    let claim = candidate.write(0.0, 0.1, Answer::Found(record("1", Some("me"), 8)));
+    assert_eq!((claim.term, candidate.term(0.2)), (8, Some(8)));
+    // Told of while it leads: it goes on leading, above it.
+    candidate.election.know(9);
+    assert_eq!(candidate.term(0.2), Some(8));
+    let claim = candidate.write(1.0, 1.1, Answer::Found(record("2", Some("me"), 10)));
+    assert_eq!((claim.term, candidate.term(1.2)), (10, Some(10)));
+    candidate.election.know(u32::MAX);
+    let claim = candidate.write(2.0, 2.1, Answer::Found(record("3", Some("me"), 10)));
+    assert_eq!(claim.term, 10, "nobody has led so often");
+}
