@@ -28,11 +28,11 @@ pub struct MemberId {
 /// From a proxy to the scaler.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ToScaler {
-    /// Demand since the last report; sent every report interval, with every workload the proxy knows.
+    /// Demand since the last report; sent every report interval.
     Report(Report),
     /// Something is held and no endpoint is ready. Sent at once and repeated while that is so.
     Wake(Wake),
-    /// The proxy sends nothing more to the workload and holds what arrives, until it is told `Resume` or the workload has slept.
+    /// The proxy sends nothing more to the workload and holds what arrives, until it is told `Resume` or `Asleep`, or is unlinked.
     Quiesced {
         /// The workload.
         workload: WorkloadId,

@@ -1,3 +1,4 @@
+//! What is known of the cluster, pure: events of watches and the time go in; workloads, observations of their replicas
 //! and facts come out.
 
 mod blocked;

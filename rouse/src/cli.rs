@@ -11,6 +11,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -94,6 +95,19 @@ pub(crate) struct CheckArgs {
 pub(crate) struct SampleArgs {
     #[command(flatten)]
     pub(crate) options: rouse_sample::Options,
+}
+
+/// Where people and programs look after it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AdminArgs {
+    /// Where the admin listener is; it is not protected, so keep it off the internet
+    #[arg(
+        long = "admin",
+        env = "ROUSE_ADMIN",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:9090"
+    )]
+    pub(crate) address: SocketAddr,
 }
 
 /// How the log looks.

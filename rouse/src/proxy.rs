@@ -27,7 +27,7 @@ pub(crate) fn run(args: &ProxyArgs) -> Result<(), Error> {
 async fn serve(args: &ProxyArgs) -> Result<(), Error> {
     let mut signals = Signals::new()?;
     let mut registry = Registry::default();
-    let admin = Admin::bind(args.admin).await?;
+    let admin = Admin::bind(args.admin.address).await?;
     let linked = Arc::new(Linked::start(args, &mut registry).await?);
     for address in linked.proxy.addresses() {
         tracing::info!("proxy listening on http://{address}");

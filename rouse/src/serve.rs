@@ -31,7 +31,7 @@ async fn serve(
     let mut signals = Signals::new()?;
     let mut registry = Registry::default();
     let reloads = Reloads::register(&mut registry);
-    let admin = Admin::bind(args.admin).await?;
+    let admin = Admin::bind(args.admin.address).await?;
     let count = workloads.len();
     let gateway =
         Gateway::start(args.data.proxy(), args.scaler(), workloads, &mut registry).await?;

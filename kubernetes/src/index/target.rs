@@ -105,11 +105,12 @@ impl Target {
     pub fn deployment(object: Deployment) -> Option<Self> {
         let spec = object.spec;
         let conditions = object.status.and_then(|status| status.conditions);
-        let failure = conditions.unwrap_or_default().into_iter().find_map(|c| {
-            let failed =
-                c.type_.as_deref() == Some("ReplicaFailure") && c.status.as_deref() == Some("True");
-            failed.then(|| c.message.unwrap_or_default())
-        });
+        let failure = replica_failure(
+            conditions
+                .unwrap_or_default()
+                .into_iter()
+                .map(|c| (c.type_, c.status, c.message)),
+        );
         Self::new(
             "Deployment",
             object.metadata,
@@ -124,11 +125,12 @@ impl Target {
     pub fn replica_set(object: ReplicaSet) -> Option<Self> {
         let spec = object.spec;
         let conditions = object.status.and_then(|status| status.conditions);
-        let failure = conditions.unwrap_or_default().into_iter().find_map(|c| {
-            let failed =
-                c.type_.as_deref() == Some("ReplicaFailure") && c.status.as_deref() == Some("True");
-            failed.then(|| c.message.unwrap_or_default())
-        });
+        let failure = replica_failure(
+            conditions
+                .unwrap_or_default()
+                .into_iter()
+                .map(|c| (c.type_, c.status, c.message)),
+        );
         Self::new(
             "ReplicaSet",
             object.metadata,
@@ -196,6 +198,16 @@ impl Target {
             replica_failure: None,
         })
     }
+}
+
+/// Why no replica can be made, as conditions (type, status, message) say.
+fn replica_failure(
+    mut conditions: impl Iterator<Item = (Option<String>, Option<String>, Option<String>)>,
+) -> Option<String> {
+    conditions.find_map(|(kind, status, message)| {
+        let failed = kind.as_deref() == Some("ReplicaFailure") && status.as_deref() == Some("True");
+        failed.then(|| message.unwrap_or_default())
+    })
 }
 
 /// Whether annotations say [`PAUSED`].

@@ -1,7 +1,5 @@
-use std::net::SocketAddr;
-
 use super::link::LinkArgs;
-use super::{DataArgs, LogArgs};
+use super::{AdminArgs, DataArgs, LogArgs};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -27,14 +25,8 @@ pub(crate) struct ProxyArgs {
     /// What tells this proxy's place from all others': its Pod's UID
     #[arg(long, env = "ROUSE_HOST", value_name = "UID")]
     pub(crate) host: String,
-    /// Where the admin listener is; it is not protected, so keep it off the internet
-    #[arg(
-        long,
-        env = "ROUSE_ADMIN",
-        value_name = "ADDR",
-        default_value = "127.0.0.1:9090"
-    )]
-    pub(crate) admin: SocketAddr,
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
     /// The name that must be in a scaler's certificate
     #[arg(
         long,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rouse_scaler::ScalerConfig;
 
 use super::link::LinkArgs;
-use super::{LogArgs, value};
+use super::{AdminArgs, LogArgs, value};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -27,14 +27,8 @@ pub(crate) struct ScalerArgs {
         default_value = "127.0.0.1:9443"
     )]
     pub(crate) listen: SocketAddr,
-    /// Where the admin listener is; it is not protected, so keep it off the internet
-    #[arg(
-        long,
-        env = "ROUSE_ADMIN",
-        value_name = "ADDR",
-        default_value = "127.0.0.1:9090"
-    )]
-    pub(crate) admin: SocketAddr,
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
     /// The lease that makes one scaler the leader
     #[arg(
         long,

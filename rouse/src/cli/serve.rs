@@ -1,10 +1,9 @@
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use rouse_scaler::ScalerConfig;
 
-use super::{DataArgs, LogArgs, value};
+use super::{AdminArgs, DataArgs, LogArgs, value};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -29,14 +28,8 @@ pub(crate) struct ServeArgs {
         required = true
     )]
     pub(crate) files: Vec<PathBuf>,
-    /// Where the admin listener is; it is not protected, so keep it off the internet
-    #[arg(
-        long,
-        env = "ROUSE_ADMIN",
-        value_name = "ADDR",
-        default_value = "127.0.0.1:9090"
-    )]
-    pub(crate) admin: SocketAddr,
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
     /// The scaler looks at every workload no less often than this
     #[arg(long, env = "ROUSE_TICK", value_name = "DURATION", value_parser = value::positive_duration, default_value = "1s")]
     tick: Duration,
