@@ -1,11 +1,13 @@
 //! A validated workload: every default applied, every contradiction already refused.
 
+mod behavior;
 mod http;
 mod id;
 mod process;
 mod route;
 mod scale;
 
+pub use behavior::Behavior;
 pub use http::{Dial, Hold, Http, Protocol, Readiness, Service, ServicePort, Timeouts};
 pub use id::WorkloadId;
 pub use process::{Probe, ProbeAction, Process};

@@ -2,6 +2,7 @@
 
 mod child;
 mod cluster;
+mod decide;
 mod error;
 mod hold;
 mod http;
@@ -35,6 +36,8 @@ enum Bench {
     Routes(routes::Options),
     /// Cold requests on a real control plane against what Kubernetes itself takes; with many idle workloads; many at once
     Cluster(cluster::Options),
+    /// One look at one workload: its demand, and the decision
+    Decide(decide::Options),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +65,7 @@ async fn run(bench: Bench) -> ExitCode {
         Bench::Wake(options) => wake::run(&options).await,
         Bench::Routes(options) => routes::run(&options),
         Bench::Cluster(options) => Box::pin(cluster::run(&options)).await,
+        Bench::Decide(options) => decide::run(&options),
     };
     match done {
         Ok(table) => {

@@ -1,4 +1,4 @@
-//! The admin listener: `/livez`, `/readyz`, `/metrics`, `/status`. Not protected, so it is kept small and bounded: one
+//! The admin listener: `/livez`, `/readyz`, `/metrics`, `/status`, `/explain`. Not protected, so it is kept small and bounded: one
 //! request per connection, few connections at once, a deadline for each.
 
 mod answers;

@@ -1,11 +1,13 @@
 //! Flags and environment variables.
 
 mod data;
+mod explain;
 mod limits;
 mod link;
 mod proxy;
 mod scaler;
 mod serve;
+mod simulate;
 mod value;
 
 #[cfg(test)]
@@ -18,9 +20,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 pub(crate) use data::DataArgs;
+pub(crate) use explain::ExplainArgs;
 pub(crate) use proxy::ProxyArgs;
 pub(crate) use scaler::ScalerArgs;
 pub(crate) use serve::ServeArgs;
+pub(crate) use simulate::{Generate, SimulateArgs};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -53,6 +57,10 @@ pub(crate) enum Command {
     Crd,
     /// Say everything that is wrong in files, without serving them
     Check(CheckArgs),
+    /// Say why a workload has as many replicas as it has
+    Explain(ExplainArgs),
+    /// Replay a trace through Rouse's decisions and through those of others, without running anything
+    Simulate(Box<SimulateArgs>),
     /// The bundled sample service
     #[command(hide = true)]
     Sample(Box<SampleArgs>),

@@ -100,8 +100,6 @@ fn proxy(listen: std::net::SocketAddr) -> ProxyConfig {
 fn scaler() -> ScalerConfig {
     ScalerConfig {
         tick: LOOK,
-        // A minute of looking back is too long to watch.
-        stable_window: Duration::from_secs(10),
         ..ScalerConfig::default()
     }
 }

@@ -8,7 +8,9 @@ use rouse_api::link::MemberId;
 use rouse_api::workload::{Workload, WorkloadId};
 use rouse_proxy::{LinkEnds, Proxy, ProxyConfig, ProxyStatus};
 use rouse_scaler::platform::local::{LocalConfig, LocalPlatform};
-use rouse_scaler::{Scaler, ScalerConfig, ScalerStatus, SessionEnd, WorkloadEvent};
+use rouse_scaler::{
+    DecisionHistory, Scaler, ScalerConfig, ScalerStatus, SessionEnd, WorkloadEvent,
+};
 use serde::Serialize;
 use tokio::sync::broadcast;
 
@@ -120,6 +122,10 @@ impl Subject for Gateway {
             proxy: self.proxy.status(),
             scaler: self.scaler.status().await,
         }
+    }
+
+    async fn history(&self, workload: &WorkloadId) -> Option<DecisionHistory> {
+        self.scaler.history(workload).await
     }
 }
 

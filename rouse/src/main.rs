@@ -1,10 +1,10 @@
-//! The one binary: `rouse demo | serve | proxy | scaler | check | crd`.
+//! The one binary: `rouse demo | serve | proxy | scaler | check | explain | simulate | crd`.
 //!
 //! - [`cli`]: flags and environment variables, and what they make.
 //! - [`files`]: the files with workloads: read, load, watch.
 //! - [`gateway`]: proxy, scaler and local platform as one running thing; the only place that wires them together.
 //! - [`admin`]: the listener for people and programs that look after it.
-//! - [`serve`], [`demo`], [`proxy`], [`scaler`], [`check`], [`crd`]: the commands.
+//! - [`serve`], [`demo`], [`proxy`], [`scaler`], [`check`], [`explain`], [`simulate`], [`crd`]: the commands.
 
 mod admin;
 mod check;
@@ -12,6 +12,7 @@ mod cli;
 mod crd;
 mod demo;
 mod error;
+mod explain;
 mod files;
 mod gateway;
 mod logging;
@@ -19,6 +20,7 @@ mod proxy;
 mod scaler;
 mod serve;
 mod signals;
+mod simulate;
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -51,8 +53,10 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Proxy(args) => proxy::run(&args),
         Command::Scaler(args) => scaler::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Crd => crd::run(),
         Command::Sample(args) => sample(args.options),
         Command::Guard => Err(Error::Usage(

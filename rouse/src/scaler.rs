@@ -13,7 +13,9 @@ use rouse_kubernetes::members::{self, MembersConfig};
 use rouse_kubernetes::platform::{self, KubernetesPlatform, Readiness, WatchConfig, Workloads};
 use rouse_kubernetes::status::{self, KubeSink, Limits, Scaled};
 use rouse_link::server::{self, Server, ServerConfig, SessionEnds, Sessions};
-use rouse_scaler::{Scaler, ScalerConfig, ScalerStatus, SessionEnd, WorkloadStatus};
+use rouse_scaler::{
+    DecisionHistory, Scaler, ScalerConfig, ScalerStatus, SessionEnd, WorkloadStatus,
+};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -250,6 +252,10 @@ impl Subject for Control {
             scaler: self.scaler.status().await,
             missing: self.readiness.missing(),
         }
+    }
+
+    async fn history(&self, workload: &WorkloadId) -> Option<DecisionHistory> {
+        self.scaler.history(workload).await
     }
 }
 

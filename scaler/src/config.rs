@@ -7,9 +7,6 @@ use rouse_api::link::Term;
 pub struct ScalerConfig {
     /// Every workload is looked at no less often than this.
     pub tick: Duration,
-    /// What is averaged before a count other than zero goes down, and how long a higher answer is remembered.
-    /// Knative's `stable-window`.
-    pub stable_window: Duration,
     /// After a wake's first replicas, so long until more are asked for: by then it shows how much is held.
     pub raise_after: Duration,
     /// For every proxy to answer a Quiesce.
@@ -34,7 +31,6 @@ impl Default for ScalerConfig {
     fn default() -> Self {
         Self {
             tick: Duration::from_secs(1),
-            stable_window: Duration::from_secs(60),
             raise_after: Duration::from_millis(20),
             quiesce_timeout: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(30),

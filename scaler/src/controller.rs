@@ -4,12 +4,14 @@
 //! ([`evaluate`]) says what to do; so a repeated or a late event does no harm.
 
 mod apply;
+mod capacity;
 mod counts;
 mod deadline;
 mod drain;
 mod entry;
 mod evaluate;
 mod event;
+mod history;
 mod link;
 mod members;
 mod notice;
@@ -28,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rouse_api::link::{Epoch, Routes, Term, ToProxy};
-use rouse_api::workload::WorkloadId;
+use rouse_api::workload::{Behavior, WorkloadId};
 use tokio::time::Instant;
 
 use crate::ScalerConfig;
@@ -36,6 +38,7 @@ use crate::demand::Roster;
 use crate::platform::Observation;
 use entry::Entry;
 pub use event::{Action, Event, SessionId};
+pub use history::{DecisionHistory, MOST_DECISIONS, PastDecision};
 use members::Members;
 pub use members::{MAX_MEMBERS, SessionEnd};
 pub use notice::{EventKind, WakeCause, WakeStages, WorkloadEvent};
@@ -86,7 +89,7 @@ impl Controller {
     pub fn new(config: ScalerConfig) -> Self {
         Self {
             leads: config.leads,
-            members: Members::new(Roster::new(config.stable_window)),
+            members: Members::new(Roster::new(Behavior::default().stable_window)),
             config,
             entries: BTreeMap::new(),
             deadlines: BTreeSet::new(),

@@ -1,75 +1,41 @@
 //! Demand to a number of replicas, with reasons. Pure: everything that matters is a parameter, the time too.
+//!
+//! The base is Knative's arithmetic: a stable and a panic window, rates, a delay. What differs, and why:
+//! - Held requests count for what they would be if they were served, not for how many have piled up while replicas start:
+//!   [`backlog`]. A slow start does not ask for ever more replicas, however long it takes.
+//! - Requests that wait open a panic at once, and so does demand of this moment that is beyond chance; no window is waited for.
+//! - A step is a time, not a decision: decisions are made whenever something is known.
+//! - One more replica than the average asks for stays for as long as the average asked for it within the stable window: demand
+//!   that swings about a whole number of replicas, in whatever phase, does not make the count swing.
+//! - To zero goes by idle time alone.
 
-mod history;
+mod ask;
+mod backlog;
+mod policy;
+mod reach;
 mod reason;
+mod state;
+mod words;
 
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
-use rouse_api::workload::Workload;
 use tokio::time::Instant;
 
 use crate::demand::Snapshot;
-use history::History;
-pub use reason::{Ask, Decision, Rule};
+use ask::Asks;
+use reach::Reach;
 
-/// What one workload is scaled for, and within what bounds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Policy {
-    /// Never fewer.
-    pub min: u32,
-    /// Never more.
-    pub max: u32,
-    /// The smallest count other than zero.
-    pub on_wake: u32,
-    /// Without demand for this long: zero (when `min` is 0).
-    pub idle_after: Duration,
-    /// Requests in flight and held per replica; absent: not scaled for.
-    pub concurrency: Option<f64>,
-    /// Requests per second per replica; absent: not scaled for.
-    pub request_rate: Option<f64>,
-    /// A count other than zero goes down only to the most that was asked for in this time.
-    pub stable_window: Duration,
-}
-
-impl Policy {
-    /// A workload's policy.
-    #[must_use]
-    pub fn of(workload: &Workload, stable_window: Duration) -> Self {
-        let http = workload.http.as_ref();
-        Self {
-            min: workload.scale.min,
-            max: workload.scale.max.max(1),
-            on_wake: workload.scale.on_wake.max(1),
-            idle_after: workload.scale.idle_after,
-            concurrency: http.and_then(|http| http.concurrency_per_replica),
-            request_rate: http.and_then(|http| http.request_rate_per_replica),
-            stable_window,
-        }
-    }
-
-    /// The smallest count other than zero, within the bounds: what a wake starts with.
-    #[must_use]
-    pub fn least_awake(&self) -> u32 {
-        self.on_wake.max(self.min).min(self.max)
-    }
-}
-
-/// What one decision leaves to the next.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct State {
-    /// The count that stands. The caller sets it when it becomes another than was decided.
-    pub replicas: u32,
-    history: History,
-}
+pub use ask::Ask;
+pub use policy::Policy;
+pub use reason::{Decision, Rule};
+pub use state::{Capacity, State};
 
 /// How many replicas there should be.
 ///
-/// At zero, demand of this moment leads up and nothing else does (unless there is a `min`). Up follows the larger of average and present
-/// demand at once. Down to one or more goes only as far as the most asked for in a whole stable window of complete data. Down
-/// to zero goes only when every member was idle for `idle_after`. Incomplete data never leads down.
+/// At zero, demand of this moment leads up and nothing else does (unless there is a `min`). Down to one or more goes only with complete
+/// data over a whole stable window. Down to zero goes only when every member was idle for `idle_after`. Incomplete data never leads
+/// down, and neither does a state that is new.
 #[must_use]
 pub fn decide(
     policy: &Policy,
@@ -77,41 +43,87 @@ pub fn decide(
     state: &State,
     now: Instant,
 ) -> (Decision, State) {
-    let ask = reason::ask(policy, demand);
-    let mut history = state.history.clone();
-    history.remember(
-        ask.replicas(),
-        demand.is_complete(),
-        policy.stable_window,
-        now,
-    );
-    let (replicas, rule) = bind(
-        policy,
-        demand,
-        state.replicas,
-        ask.replicas(),
-        &history,
-        now,
-    );
+    let mut next = state.clone();
+    next.begin(policy, demand, now);
+    let asks = ask::asks(policy, demand, &next, now);
+    let (wanted, ask, rule) = follow(policy, demand, &asks, &mut next, now);
+    let (replicas, rule) = bind(policy, demand, (wanted, rule), &next, now);
+    next.end(policy, demand, replicas, now);
     let decision = Decision {
         replicas,
+        was: state.replicas,
         ask,
         rule,
         demand: demand.clone(),
+        ready: state.capacity.ready,
+        start_time: state.capacity.start_time,
+        service_time: state.service_time(),
         max: policy.max,
     };
-    (decision, State { replicas, history })
+    (decision, next)
+}
+
+/// What an awake workload's demand leads to, before its bounds.
+fn follow(
+    policy: &Policy,
+    demand: &Snapshot,
+    asks: &Asks,
+    state: &mut State,
+    now: Instant,
+) -> (u32, Ask, Rule) {
+    let behavior = &policy.behavior;
+    let current = state.replicas;
+    let mut stable = asks.stable.replicas();
+    if demand.window < behavior.panic_window {
+        // An average over less is chance: after a restart it would change the count.
+        stable = stable.min(current.max(policy.least_awake()));
+    }
+    let reach = Reach::of(behavior, state);
+    let panic = asks.panic.replicas();
+    let burst = state.burst(asks.opens, reach.within(stable.max(panic)), now);
+    let (asked, ask) = match burst {
+        Some(_) if panic >= stable => (panic, asks.panic.clone()),
+        Some(_) => (stable, asks.stable.clone()),
+        None => (stable, asks.stable.clone()),
+    };
+    let mut wanted = reach.within(asked);
+    let mut rule = reach.rule(asked, behavior);
+    if let Some(burst) = burst.filter(|burst| burst.most > wanted) {
+        wanted = burst.most;
+        rule = Rule::Panic {
+            ago: now.saturating_duration_since(burst.last),
+            window: behavior.stable_window,
+        };
+    }
+    let remembered = state.remember(stable, behavior.stable_window, now);
+    let one_more = wanted.saturating_add(1).min(remembered).min(current);
+    if one_more > wanted {
+        wanted = one_more;
+        rule = Rule::Remembered {
+            window: behavior.stable_window,
+        };
+    }
+    let delayed = state
+        .delay(wanted, behavior.scale_down_delay, now)
+        .min(current);
+    if delayed > wanted {
+        wanted = delayed;
+        rule = Rule::Delay {
+            delay: behavior.scale_down_delay,
+        };
+    }
+    (wanted, ask, rule)
 }
 
 fn bind(
     policy: &Policy,
     demand: &Snapshot,
-    current: u32,
-    asked: u32,
-    history: &History,
+    (wanted, rule): (u32, Rule),
+    state: &State,
     now: Instant,
 ) -> (u32, Rule) {
     let active = demand.current() > 0;
+    let current = state.replicas;
     if policy.min == 0 && current == 0 && !active {
         return (0, Rule::Asleep);
     }
@@ -122,40 +134,29 @@ fn bind(
     {
         return (0, Rule::Idle { idle });
     }
-    let (wanted, rule) = within(policy, asked);
+    let (wanted, rule) = within(policy, wanted, rule);
     if wanted >= current {
         return (wanted, rule);
     }
     if !demand.is_complete() {
-        return (
-            current,
-            Rule::MissingData {
-                missing: demand.missing,
-                members: demand.members,
-            },
-        );
+        let (missing, members) = (demand.missing, demand.members);
+        return (current, Rule::MissingData { missing, members });
     }
+    let window = policy.behavior.stable_window;
     let bounded = current.min(policy.max);
-    let kept = if history.covers(policy.stable_window, now) {
-        history.most().max(wanted).min(bounded)
-    } else {
-        bounded
-    };
-    if kept > wanted {
-        let window = policy.stable_window;
-        (kept, Rule::StableWindow { window })
-    } else {
-        (wanted, rule)
+    if bounded > wanted && !state.covers(window, now) {
+        return (bounded, Rule::StableWindow { window });
     }
+    (wanted, rule)
 }
 
-/// An awake workload's count from what demand asks for.
-fn within(policy: &Policy, asked: u32) -> (u32, Rule) {
+/// An awake workload's count within its bounds.
+fn within(policy: &Policy, wanted: u32, rule: Rule) -> (u32, Rule) {
     let least = policy.least_awake();
-    if asked > policy.max {
+    if wanted > policy.max {
         (policy.max, Rule::Max { max: policy.max })
-    } else if asked >= least {
-        (asked, Rule::Demand)
+    } else if wanted >= least {
+        (wanted, rule)
     } else if policy.min >= least {
         (least, Rule::Min { min: policy.min })
     } else {

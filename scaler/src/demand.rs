@@ -22,9 +22,6 @@ use window::Over;
 /// intervals.
 pub const SILENT_AFTER: Duration = Duration::from_secs(3);
 
-/// The window for the fast answer to a request rate. Knative's panic window (a tenth of its stable window).
-pub const RECENT: Duration = Duration::from_secs(6);
-
 /// A member by the number that the controller gave it. Never used again for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberNo(pub u64);
@@ -34,6 +31,7 @@ pub struct MemberNo(pub u64);
 #[derive(Debug, Clone)]
 pub struct Demand {
     window: Duration,
+    recent: Duration,
     created: Instant,
     /// It was woken for a reason that no member told, at that moment.
     woken: Option<Instant>,
@@ -53,13 +51,22 @@ pub struct Snapshot {
     pub held: u32,
     /// Time-weighted average of requests in flight and held over the window.
     pub concurrency: f64,
+    /// Of it, requests held.
+    pub waiting: f64,
     /// Requests per second over the window.
     pub rate: f64,
-    /// Requests per second over the last [`RECENT`].
+    /// As `concurrency`, over the recent window.
+    pub recent_concurrency: f64,
+    /// Of it, requests held.
+    pub recent_waiting: f64,
+    /// Requests per second over the recent window.
     pub recent_rate: f64,
     /// The window the averages are over; shorter while it fills.
     #[serde(serialize_with = "crate::seconds::serialize")]
     pub window: Duration,
+    /// The recent window, which a burst is seen over; shorter while it fills.
+    #[serde(serialize_with = "crate::seconds::serialize")]
+    pub recent_window: Duration,
     /// Since the last moment with any demand at any member. Absent while a member is missing or there is none.
     #[serde(serialize_with = "crate::seconds::option::serialize")]
     pub idle: Option<Duration>,
@@ -80,15 +87,22 @@ impl Snapshot {
 }
 
 impl Demand {
-    /// Of a workload known since `created`; averages will be over `window`.
+    /// Of a workload known since `created`; averages will be over `window`, and over `recent`.
     #[must_use]
-    pub fn new(window: Duration, created: Instant) -> Self {
+    pub fn new(window: Duration, recent: Duration, created: Instant) -> Self {
         Self {
             window,
+            recent: recent.min(window),
             created,
             woken: None,
             members: BTreeMap::new(),
         }
+    }
+
+    /// Averages are over these from now on. What a shorter window has dropped is not known to a longer one.
+    pub fn look_over(&mut self, window: Duration, recent: Duration) {
+        self.window = window;
+        self.recent = recent.min(window);
     }
 
     /// The member is proven dead: what it reported counts no more.
@@ -173,9 +187,13 @@ impl Demand {
             in_flight: 0,
             held: 0,
             concurrency: 0.0,
+            waiting: 0.0,
             rate: 0.0,
+            recent_concurrency: 0.0,
+            recent_waiting: 0.0,
             recent_rate: 0.0,
             window: Duration::ZERO,
+            recent_window: Duration::ZERO,
             idle: None,
         };
         for (no, presence) in roster.iter() {
@@ -185,18 +203,22 @@ impl Demand {
                 silent: presence.silent_for(now),
             };
             let whole = over(self.window);
-            let covered = whole.reported + whole.silent.min(self.window);
-            all.window = all.window.max(covered);
+            let recent = over(self.recent);
+            all.window = all.window.max(whole.covered());
+            all.recent_window = all.recent_window.max(recent.covered());
             let Some(member) = self.members.get(&no) else {
                 continue;
             };
             all.in_flight = all.in_flight.saturating_add(member.in_flight());
             all.held = all.held.saturating_add(member.holding());
             let average = member.average(whole, now);
-            all.concurrency += average.concurrency;
+            all.concurrency += average.in_flight + average.held;
+            all.waiting += average.held;
             all.rate += average.rate;
-            let recent = over(RECENT.min(self.window));
-            all.recent_rate += member.average(recent, now).rate;
+            let average = member.average(recent, now);
+            all.recent_concurrency += average.in_flight + average.held;
+            all.recent_waiting += average.held;
+            all.recent_rate += average.rate;
         }
         if all.is_complete() {
             all.idle = self

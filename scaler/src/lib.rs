@@ -17,5 +17,7 @@ mod seconds;
 mod shell;
 
 pub use config::ScalerConfig;
-pub use controller::{ScalerStatus, SessionEnd, WorkloadEvent, WorkloadStatus};
+pub use controller::{
+    DecisionHistory, PastDecision, ScalerStatus, SessionEnd, WorkloadEvent, WorkloadStatus,
+};
 pub use shell::{LinkEnds, Scaler};

@@ -15,7 +15,7 @@ use rouse_api::workload::{Workload, WorkloadId};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::ScalerConfig;
-use crate::controller::{ScalerStatus, SessionEnd, WorkloadEvent, WorkloadStatus};
+use crate::controller::{DecisionHistory, ScalerStatus, SessionEnd, WorkloadEvent, WorkloadStatus};
 use crate::platform::Platform;
 use changes::Changes;
 use metrics::Metrics;
@@ -54,6 +54,7 @@ enum Command {
     LiveHosts(BTreeSet<Arc<str>>, oneshot::Sender<()>),
     Lead(Option<Term>, oneshot::Sender<()>),
     WorkloadStatus(WorkloadId, oneshot::Sender<Option<WorkloadStatus>>),
+    History(WorkloadId, oneshot::Sender<Option<DecisionHistory>>),
     Status(oneshot::Sender<ScalerStatus>),
     Shutdown(oneshot::Sender<()>),
 }
@@ -109,6 +110,13 @@ impl Scaler {
     pub async fn workload_status(&self, workload: &WorkloadId) -> Option<WorkloadStatus> {
         let workload = workload.clone();
         let ask = |answer| Command::WorkloadStatus(workload, answer);
+        self.ask(ask).await.flatten()
+    }
+
+    /// The last decisions about one workload, oldest first; `None`: the scaler knows none of that name, or is shut down.
+    pub async fn history(&self, workload: &WorkloadId) -> Option<DecisionHistory> {
+        let workload = workload.clone();
+        let ask = |answer| Command::History(workload, answer);
         self.ask(ask).await.flatten()
     }
 

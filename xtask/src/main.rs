@@ -42,7 +42,7 @@ enum Task {
     /// Build for shipping, install the peers, and measure
     Bench {
         /// What to measure; several are run one after the other
-        #[arg(required = true, value_parser = ["proxy", "hold", "wake", "routes", "cluster"])]
+        #[arg(required = true, value_parser = ["proxy", "hold", "wake", "routes", "cluster", "decide"])]
         names: Vec<String>,
         /// Handed to each of them, such as `--rounds 3`
         #[arg(last = true)]

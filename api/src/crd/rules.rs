@@ -13,6 +13,7 @@ const NEVER: &str = "false";
 const EMPTY: &str = "size(self) == 0";
 const LONGER: &str = "!self.matches('^(0+(h|m|s|ms))+$')";
 const LONGER_WANTED: &str = "is 0s: it must be longer";
+const ABOVE_ONE: &str = "must be above 1: with 1 the count could never change";
 const NOT_YET: &str = "is not supported by this version; leave it out";
 
 const RULES: &[Rule] = &[
@@ -53,7 +54,44 @@ const RULES: &[Rule] = &[
         "is not supported by this version; write false, or leave it out",
         "",
     ),
-    ("behavior", NEVER, NOT_YET, ""),
+    (
+        "behavior.stableWindow",
+        "duration(self) >= duration('6s') && duration(self) <= duration('1h')",
+        "must be from 6s to 1h",
+        "",
+    ),
+    (
+        "behavior.panicWindow",
+        "duration(self) >= duration('1s')",
+        "must be at least 1s",
+        "",
+    ),
+    (
+        "behavior",
+        "!has(self.panicWindow) || duration(self.panicWindow) <= duration(has(self.stableWindow) ? self.stableWindow : '60s')",
+        "may not be longer than stableWindow, which is 60s unless said",
+        ".panicWindow",
+    ),
+    (
+        "behavior.panicThreshold",
+        "self >= 110.0 && self <= 1000.0",
+        "must be from 110 to 1000, in percent",
+        "",
+    ),
+    (
+        "behavior.scaleDownDelay",
+        "duration(self) <= duration('1h')",
+        "must be at most 1h",
+        "",
+    ),
+    ("behavior.maxScaleUpRate", "self > 1.0", ABOVE_ONE, ""),
+    ("behavior.maxScaleDownRate", "self > 1.0", ABOVE_ONE, ""),
+    (
+        "behavior.utilization",
+        "self >= 1.0 && self <= 100.0",
+        "must be from 1 to 100, in percent",
+        "",
+    ),
     (
         "triggers",
         EMPTY,

@@ -1,5 +1,6 @@
 //! One typed resource to one workload: rules between its fields, defaults, and what this version can't do yet.
 
+mod behavior;
 mod http;
 mod object;
 mod process;
@@ -117,6 +118,7 @@ fn scale(document: &mut Document, spec: &Spec, mode: Mode) -> Scale {
         idle_after: spec
             .idle_after
             .map_or(default.idle_after, resource::Duration::get),
+        behavior: behavior::behavior(document, spec),
         on_delete: match spec.on_delete {
             None => default.on_delete,
             Some(resource::OnDelete::Wake) => OnDelete::Wake,

@@ -134,24 +134,27 @@ pub enum OnDelete {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Behavior {
-    /// Demand is averaged over this. Absent: 60s.
+    /// Demand is averaged over this. 6s to 1h. Absent: 60s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stable_window: Option<Duration>,
-    /// A burst is seen over this. Absent: 6s.
+    /// A burst is seen over this. 1s to the stable window. Absent: a tenth of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub panic_window: Option<Duration>,
-    /// In percent of what the replicas can take. Absent: 200.
+    /// A burst asks for more than this, in percent of what the ready replicas are for. 110 to 1000. Absent: 200.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub panic_threshold: Option<Positive>,
-    /// Demand must be lower for this long. Absent: 0s.
+    /// A lower count must have been enough for this long. At most 1h. Absent: 0s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale_down_delay: Option<Duration>,
-    /// Largest factor up in one step. Absent: 1000.
+    /// Largest factor up in one step. Above 1. Absent: 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_scale_up_rate: Option<Positive>,
-    /// Largest factor down in one step. Absent: 2.
+    /// Largest factor down in one step. Above 1. Absent: 2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_scale_down_rate: Option<Positive>,
+    /// What part of a target is scaled for, in percent. Absent: 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub utilization: Option<Positive>,
     /// How replicas go.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale_in: Option<ScaleIn>,

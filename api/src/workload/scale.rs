@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use super::Behavior;
+
 /// How many replicas a workload may have, and when it sleeps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scale {
@@ -13,6 +15,8 @@ pub struct Scale {
     pub idle_after: Duration,
     /// What becomes of the target when the workload is no more, in a cluster.
     pub on_delete: OnDelete,
+    /// How fast a count other than zero follows demand.
+    pub behavior: Behavior,
 }
 
 /// What becomes of a target when its workload is no more.
@@ -35,6 +39,7 @@ impl Default for Scale {
             on_wake: 1,
             idle_after: Duration::from_secs(300),
             on_delete: OnDelete::default(),
+            behavior: Behavior::default(),
         }
     }
 }

@@ -5,6 +5,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use rouse_api::workload::WorkloadId;
+use rouse_scaler::DecisionHistory;
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -22,6 +24,14 @@ pub(crate) trait Subject: Send + Sync + 'static {
 
     /// Everything known.
     fn status(&self) -> impl Future<Output = Self::Status> + Send;
+
+    /// The last decisions of a workload; `None`: there is none of that name here.
+    fn history(
+        &self,
+        _workload: &WorkloadId,
+    ) -> impl Future<Output = Option<DecisionHistory>> + Send {
+        std::future::ready(None)
+    }
 }
 
 impl<S: Subject> Subject for std::sync::Arc<S> {
@@ -33,6 +43,10 @@ impl<S: Subject> Subject for std::sync::Arc<S> {
 
     async fn status(&self) -> S::Status {
         (**self).status().await
+    }
+
+    async fn history(&self, workload: &WorkloadId) -> Option<DecisionHistory> {
+        (**self).history(workload).await
     }
 }
 
@@ -64,8 +78,11 @@ impl<S: Subject> Answers<S> {
 
     pub(crate) async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
-        if !matches!(path, "/livez" | "/readyz" | "/metrics" | "/status") {
-            let text = "there are /livez, /readyz, /metrics and /status\n";
+        if !matches!(
+            path,
+            "/livez" | "/readyz" | "/metrics" | "/status" | "/explain"
+        ) {
+            let text = "there are /livez, /readyz, /metrics, /status and /explain?workload=NAME\n";
             return answer(StatusCode::NOT_FOUND, TEXT, text);
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -78,6 +95,7 @@ impl<S: Subject> Answers<S> {
             "/livez" => answer(StatusCode::OK, TEXT, "ok\n"),
             "/readyz" => self.readiness(),
             "/metrics" => self.metrics(),
+            "/explain" => self.explain(request.uri().query()).await,
             _ => self.status().await,
         }
     }
@@ -105,13 +123,41 @@ impl<S: Subject> Answers<S> {
             uptime_seconds: self.started.elapsed().as_secs_f64(),
             rest: self.subject.status().await,
         };
-        match serde_json::to_vec_pretty(&status) {
-            Ok(mut body) => {
-                body.push(b'\n');
-                answer(StatusCode::OK, JSON, body)
+        json(&status)
+    }
+
+    async fn explain(&self, query: Option<&str>) -> Response<Full<Bytes>> {
+        let named = query
+            .unwrap_or_default()
+            .split('&')
+            .find_map(|part| part.strip_prefix("workload="));
+        let Some(named) = named else {
+            let text = "write /explain?workload=NAME or /explain?workload=NAMESPACE/NAME\n";
+            return answer(StatusCode::BAD_REQUEST, TEXT, text);
+        };
+        let workload = match crate::explain::workload(named) {
+            Ok(workload) => workload,
+            Err(wanted) => return answer(StatusCode::BAD_REQUEST, TEXT, format!("{wanted}\n")),
+        };
+        match self.subject.history(&workload).await {
+            Some(history) => json(&history),
+            None => {
+                let text = format!(
+                    "there is no workload {workload} here; a scaler (rouse serve or rouse scaler) knows why it decided what\n"
+                );
+                answer(StatusCode::NOT_FOUND, TEXT, text)
             }
-            Err(error) => failed(&error),
         }
+    }
+}
+
+fn json(value: &impl Serialize) -> Response<Full<Bytes>> {
+    match serde_json::to_vec_pretty(value) {
+        Ok(mut body) => {
+            body.push(b'\n');
+            answer(StatusCode::OK, JSON, body)
+        }
+        Err(error) => failed(&error),
     }
 }
 

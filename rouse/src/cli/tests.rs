@@ -97,7 +97,7 @@ fn serve_and_check_need_files() {
 fn every_flag_is_an_environment_variable_too() {
     let mut cli = Cli::command();
     cli.build();
-    for name in ["serve", "demo", "proxy", "scaler"] {
+    for name in ["serve", "demo", "proxy", "scaler", "simulate"] {
         let command = cli.find_subcommand(name).expect(name);
         for flag in command
             .get_arguments()

@@ -32,6 +32,12 @@ pub(super) fn hello(args: &DemoArgs) -> Result<Workload, Error> {
         scale: Scale {
             max: 3,
             idle_after: args.idle_after,
+            // A minute of looking back is too long to watch.
+            behavior: rouse_api::workload::Behavior {
+                stable_window: std::time::Duration::from_secs(10),
+                panic_window: std::time::Duration::from_secs(1),
+                ..rouse_api::workload::Behavior::default()
+            },
             ..Scale::default()
         },
         http: Some(Http {

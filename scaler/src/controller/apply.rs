@@ -37,11 +37,13 @@ impl Controller {
             if known.is_some_and(|known| !known.removed && *known.workload == workload) {
                 continue;
             }
+            let window = workload.scale.behavior.stable_window;
+            self.members.roster.keep(window);
             let workload = Arc::new(workload);
             let id = workload.id.clone();
             if !self.entries.contains_key(&id) {
                 out.push(Action::Apply(workload.clone()));
-                let entry = Entry::new(workload.clone(), &self.config, now);
+                let entry = Entry::new(workload.clone(), now);
                 self.entries.insert(id.clone(), entry);
             }
             self.with(&id, now, out, |entry, turn| entry.specify(workload, turn));
@@ -97,6 +99,6 @@ impl Entry {
                 }
             }
         }
-        self.set(workload, turn.config);
+        self.set(workload);
     }
 }

@@ -8,12 +8,13 @@ use rouse_api::link::{EndpointId, Epoch, Failure, WorkloadState};
 use rouse_api::workload::{Target, Workload, WorkloadId};
 use tokio::time::Instant;
 
+use super::capacity::Starts;
 use super::drain::Victim;
+use super::history::History;
 use super::probers::Probing;
 use super::saved::Saved;
 use super::status::{Last, Mark};
 use super::{Action, EventKind, Turn, WakeCause, WorkloadEvent};
-use crate::ScalerConfig;
 use crate::decide::{self, Decision, Policy};
 use crate::demand::{Demand, MemberNo};
 use crate::platform::{Count, Replica, ReplicaState};
@@ -25,6 +26,8 @@ pub(super) struct Entry {
     pub(super) demand: Demand,
     pub(super) decide: decide::State,
     pub(super) decision: Option<Decision>,
+    pub(super) history: History,
+    pub(super) starts: Starts,
     pub(super) phase: Phase,
     /// Replicas that there shall be; with a scale under way, by that one.
     pub(super) wanted: u32,
@@ -109,13 +112,16 @@ pub(super) struct Scaling {
 }
 
 impl Entry {
-    pub(super) fn new(workload: Arc<Workload>, config: &ScalerConfig, now: Instant) -> Self {
+    pub(super) fn new(workload: Arc<Workload>, now: Instant) -> Self {
+        let behavior = workload.scale.behavior;
         Self {
-            policy: Policy::of(&workload, config.stable_window),
+            policy: Policy::of(&workload),
+            demand: Demand::new(behavior.stable_window, behavior.panic_window, now),
             workload,
-            demand: Demand::new(config.stable_window, now),
             decide: decide::State::default(),
             decision: None,
+            history: History::default(),
+            starts: Starts::default(),
             phase: Phase::Asleep,
             wanted: 0,
             known: None,
@@ -148,8 +154,13 @@ impl Entry {
         &self.workload.id
     }
 
-    pub(super) fn set(&mut self, workload: Arc<Workload>, config: &ScalerConfig) {
-        self.policy = Policy::of(&workload, config.stable_window);
+    pub(super) fn set(&mut self, workload: Arc<Workload>) {
+        self.policy = Policy::of(&workload);
+        let (old, new) = (self.workload.scale.behavior, workload.scale.behavior);
+        if old != new {
+            self.demand.look_over(new.stable_window, new.panic_window);
+            self.decide.restart();
+        }
         self.workload = workload;
     }
 

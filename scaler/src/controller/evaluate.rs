@@ -25,6 +25,7 @@ impl Entry {
                 None => self.assist(&decision, turn),
             }
         }
+        self.history.note(&decision, turn.now);
         self.decision = Some(decision);
         if self.is_seen() {
             self.saved.note(self.wanted, turn.now);
@@ -36,6 +37,7 @@ impl Entry {
 
     fn decide(&mut self, turn: &Turn<'_>) -> Decision {
         self.decide.replicas = self.wanted;
+        self.decide.capacity = self.capacity();
         let demand = self.demand.snapshot(&turn.members.roster, turn.now);
         let (decision, state) = decide::decide(&self.policy, &demand, &self.decide, turn.now);
         self.decide = state;

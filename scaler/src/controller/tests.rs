@@ -3,6 +3,7 @@
 mod apply;
 mod cluster;
 mod drain;
+mod history;
 mod lead;
 mod members;
 mod probers;
@@ -52,6 +53,7 @@ fn workload() -> Workload {
         id: hello(),
         scale: Scale {
             on_delete: rouse_api::workload::OnDelete::default(),
+            behavior: rouse_api::workload::Behavior::default(),
             min: 0,
             max: 5,
             on_wake: 1,

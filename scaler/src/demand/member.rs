@@ -32,9 +32,12 @@ impl Member {
             now.checked_sub(report.idle_for).unwrap_or(now)
         };
         self.last_active = Some(self.last_active.map_or(active, |known| known.max(active)));
-        let integral = amount(report.in_flight_seconds) + amount(report.held_seconds);
+        let integrals = (
+            amount(report.in_flight_seconds),
+            amount(report.held_seconds),
+        );
         self.window
-            .add(start, integral, report.requests, window, now);
+            .add(start, integrals, report.requests, window, now);
     }
 
     pub(super) fn holds(&mut self, held: u32, now: Instant) {
@@ -66,7 +69,7 @@ impl Member {
     }
 
     pub(super) fn average(&self, over: Over, now: Instant) -> Average {
-        let assumed = f64::from(self.in_flight) + f64::from(self.held);
+        let assumed = (f64::from(self.in_flight), f64::from(self.held));
         self.window.average(over, assumed, now)
     }
 }

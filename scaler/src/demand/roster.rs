@@ -67,6 +67,11 @@ impl Roster {
         }
     }
 
+    /// Time is kept for averages over `window` from now on, if that is longer.
+    pub fn keep(&mut self, window: Duration) {
+        self.window = self.window.max(window);
+    }
+
     /// A member opens a session; its reports count up anew from here. Until it reports it counts as missing.
     pub fn join(&mut self, member: MemberNo, now: Instant) {
         let presence = self.members.entry(member).or_insert_with(|| Presence {

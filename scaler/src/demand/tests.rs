@@ -66,7 +66,7 @@ fn demand(members: &[MemberNo], now: Instant) -> World {
     for member in members {
         roster.join(*member, now);
     }
-    let demand = Demand::new(WINDOW, now);
+    let demand = Demand::new(WINDOW, SECOND * 6, now);
     World { roster, demand }
 }
 
@@ -213,7 +213,7 @@ fn time_without_an_entry_was_without_demand() {
 fn what_was_never_listed_is_idle_since_both_were_known() {
     let start = Instant::now();
     let mut demand = demand(&[A], start);
-    demand.demand = Demand::new(WINDOW, start + SECOND * 5);
+    demand.demand = Demand::new(WINDOW, SECOND * 6, start + SECOND * 5);
     demand.beat(A, 1, start + SECOND * 7);
     let seen = demand.snapshot(start + SECOND * 8);
     assert_eq!(seen.idle, Some(SECOND * 3));
@@ -285,4 +285,33 @@ proptest! {
             prop_assert_eq!(dense.snapshot(later), sparse.snapshot(later), "silent");
         }
     }
+}
+
+#[test]
+fn what_is_held_is_told_apart_and_what_is_recent_too() {
+    let start = Instant::now();
+    let mut demand = demand(&[A], start);
+    for i in 0..60_u32 {
+        let mut part = report(4, 4.0, Duration::ZERO);
+        if i >= 54 {
+            part.held_seconds = 6.0;
+            part.requests = 10;
+        }
+        demand.report(A, u64::from(i), SECOND, &part, start + SECOND * i);
+    }
+    let seen = demand.snapshot(start + SECOND * 59);
+    let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
+    assert!(
+        near(seen.concurrency, 4.6) && near(seen.waiting, 0.6),
+        "{seen:?}"
+    );
+    assert!(
+        near(seen.recent_concurrency, 10.0) && near(seen.recent_waiting, 6.0),
+        "{seen:?}"
+    );
+    assert!(
+        near(seen.rate, 4.6) && near(seen.recent_rate, 10.0),
+        "{seen:?}"
+    );
+    assert_eq!((seen.window, seen.recent_window), (WINDOW, SECOND * 6));
 }

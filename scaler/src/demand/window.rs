@@ -16,8 +16,10 @@ pub(super) struct Window {
 #[derive(Debug, Clone)]
 struct Bucket {
     start: Instant,
-    /// Request-seconds, in flight and held.
-    integral: f64,
+    /// Request-seconds in flight.
+    in_flight: f64,
+    /// Request-seconds held.
+    held: f64,
     requests: u64,
 }
 
@@ -31,10 +33,18 @@ pub(super) struct Over {
     pub(super) silent: Duration,
 }
 
+impl Over {
+    /// Reported or silent.
+    pub(super) fn covered(self) -> Duration {
+        self.reported.saturating_add(self.silent.min(self.span))
+    }
+}
+
 /// One member's averages.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Average {
-    pub(super) concurrency: f64,
+    pub(super) in_flight: f64,
+    pub(super) held: f64,
     pub(super) rate: f64,
 }
 
@@ -43,7 +53,7 @@ impl Window {
     pub(super) fn add(
         &mut self,
         start: Instant,
-        integral: f64,
+        (in_flight, held): (f64, f64),
         requests: u64,
         window: Duration,
         now: Instant,
@@ -57,32 +67,37 @@ impl Window {
         }
         match self.buckets.back_mut() {
             Some(last) if last.start == start => {
-                last.integral += integral;
+                last.in_flight += in_flight;
+                last.held += held;
                 last.requests = last.requests.saturating_add(requests);
             }
             _ => self.buckets.push_back(Bucket {
                 start,
-                integral,
+                in_flight,
+                held,
                 requests,
             }),
         }
     }
 
-    /// Averages; for the silent time the `assumed` concurrency is taken to have gone on.
-    pub(super) fn average(&self, over: Over, assumed: f64, now: Instant) -> Average {
+    /// Averages; for the silent time what is `assumed` in flight and held is taken to have gone on.
+    pub(super) fn average(&self, over: Over, assumed: (f64, f64), now: Instant) -> Average {
         let silent = over.silent.min(over.span);
-        let mut integral = assumed * silent.as_secs_f64();
+        let mut in_flight = assumed.0 * silent.as_secs_f64();
+        let mut held = assumed.1 * silent.as_secs_f64();
         let mut requests = 0_u64;
         for bucket in self.buckets.iter().rev() {
             if now.saturating_duration_since(bucket.start) >= over.span {
                 break;
             }
-            integral += bucket.integral;
+            in_flight += bucket.in_flight;
+            held += bucket.held;
             requests = requests.saturating_add(bucket.requests);
         }
-        let covered = over.reported.saturating_add(silent);
+        let covered = over.covered();
         Average {
-            concurrency: integral / covered.max(LEAST_COVERED).as_secs_f64(),
+            in_flight: in_flight / covered.max(LEAST_COVERED).as_secs_f64(),
+            held: held / covered.max(LEAST_COVERED).as_secs_f64(),
             #[expect(
                 clippy::cast_precision_loss,
                 reason = "2^53 requests in a window are out of reach"

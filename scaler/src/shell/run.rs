@@ -123,6 +123,10 @@ impl<P: Platform> Shell<P> {
                 let status = self.controller.workload_status(&workload, Instant::now());
                 let _ = answer.send(status);
             }
+            Command::History(workload, answer) => {
+                let history = self.controller.history(&workload, Instant::now());
+                let _ = answer.send(history);
+            }
             Command::Status(answer) => {
                 let _ = answer.send(self.controller.status(Instant::now()));
             }

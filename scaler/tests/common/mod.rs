@@ -51,6 +51,7 @@ pub(crate) fn workload(process: Process) -> Workload {
         id: hello(),
         scale: Scale {
             on_delete: rouse_api::workload::OnDelete::default(),
+            behavior: rouse_api::workload::Behavior::default(),
             min: 0,
             max: 3,
             on_wake: 1,

@@ -37,7 +37,6 @@ pub(super) fn refuse(document: &mut Document, spec: &Spec, mode: load::Mode) {
             spec.verify_changes == Some(true),
             "write false, or leave it out",
         ),
-        ("behavior", spec.behavior.is_some(), "leave it out"),
         (
             "triggers",
             !spec.triggers.is_empty(),

@@ -566,7 +566,6 @@ fn what_later_versions_bring() {
         ("sleep: {deepAfter: 24h}", "spec.sleep"),
         ("onDelete: keep", "spec.onDelete"),
         ("verifyChanges: true", "spec.verifyChanges"),
-        ("behavior: {stableWindow: 60s}", "spec.behavior"),
         (
             "triggers: [{cron: {timezone: UTC, start: x, end: y, replicas: 1}}]",
             "spec.triggers",

@@ -276,3 +276,34 @@ fn the_same_host_may_have_several_paths_or_headers() {
     );
     assert_eq!(one(&text).http.unwrap().routes.len(), 4);
 }
+
+#[test]
+fn behavior_has_its_defaults_and_a_panic_window_of_a_tenth() {
+    use crate::workload::Behavior;
+    let of = |spec: &str| {
+        one(&with_spec(&format!("{spec}\nhttp: {{hosts: [a]}}")))
+            .scale
+            .behavior
+    };
+    let default = Behavior::default();
+    assert_eq!(default.panic_window, Duration::from_secs(6));
+    assert_eq!(of(""), default);
+    assert_eq!(of("behavior: {scaleIn: gradual}"), default);
+    assert_eq!(
+        of("behavior: {stableWindow: 6s}").panic_window,
+        Duration::from_secs(1)
+    );
+    let all = of(
+        "behavior: {stableWindow: 30s, panicWindow: 5s, panicThreshold: 150, scaleDownDelay: 1m, maxScaleUpRate: 4, maxScaleDownRate: 1.5, utilization: 70}",
+    );
+    let wanted = Behavior {
+        stable_window: Duration::from_secs(30),
+        panic_window: Duration::from_secs(5),
+        panic_threshold: 1.5,
+        scale_down_delay: Duration::from_secs(60),
+        max_scale_up_rate: 4.0,
+        max_scale_down_rate: 1.5,
+        utilization: 0.7,
+    };
+    assert_eq!(all, wanted);
+}

@@ -34,7 +34,7 @@ spec:
       action: {respond: {status: 200}}
     - match: {pathPrefixes: [/ping]}
       action: {noWake: {}}
-  behavior: {stableWindow: 60s, panicWindow: 6s, panicThreshold: 200, scaleDownDelay: 0s, maxScaleUpRate: 1000, maxScaleDownRate: 2, scaleIn: gradual}
+  behavior: {stableWindow: 60s, panicWindow: 6s, panicThreshold: 200, scaleDownDelay: 0s, maxScaleUpRate: 1000, maxScaleDownRate: 2, utilization: 70, scaleIn: gradual}
   triggers:
   - prometheus: {serverAddress: http://prometheus:9090, query: 'sum(rate(x[2m]))', perReplica: 12, activation: 0}
   - cron: {timezone: Asia/Tokyo, start: "0 8 * * 1-5", end: "0 20 * * 1-5", replicas: 2}
@@ -100,7 +100,6 @@ fn the_complete_schema_is_refused_only_for_what_comes_later() {
         "spec.verifyChanges",
         "spec.http.service",
         "spec.http.rules",
-        "spec.behavior",
         "spec.triggers",
         "spec.wakes",
     ];
