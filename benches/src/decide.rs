@@ -57,6 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<String> {
 
 fn policy() -> Policy {
     Policy {
+        requests: true,
         min: 0,
         max: 100,
         on_wake: 1,
@@ -89,7 +90,7 @@ fn measure(ticks: u32, proxies: u64, busy: bool) -> Result<(f64, f64)> {
         of_demand.push(micros(began));
         let began = Instant::now();
         for (entry, snapshot) in entries.iter_mut().zip(&snapshots) {
-            let (decision, mut state) = decide(&policy, snapshot, &entry.state, now);
+            let (decision, mut state) = decide(&policy, snapshot, &[], &entry.state, now);
             state.capacity.ready = state.replicas;
             entry.state = state;
             awake += usize::from(black_box(decision).replicas > 0);

@@ -8,12 +8,16 @@
 //! - One more replica than the average asks for stays for as long as the average asked for it within the stable window: demand
 //!   that swings about a whole number of replicas, in whatever phase, does not make the count swing.
 //! - To zero goes by idle time alone.
+//!
+//! Sources of demand other than HTTP come as [`Reading`]s: [`sources`].
 
 mod ask;
 mod backlog;
 mod policy;
 mod reach;
+mod reading;
 mod reason;
+mod sources;
 mod state;
 mod words;
 
@@ -28,26 +32,29 @@ use reach::Reach;
 
 pub use ask::Ask;
 pub use policy::Policy;
+pub use reading::{Answer, Reading, TargetOf, TriggerName};
 pub use reason::{Decision, Rule};
 pub use state::{Capacity, State};
 
 /// How many replicas there should be.
 ///
-/// At zero, demand of this moment leads up and nothing else does (unless there is a `min`). Down to one or more goes only with complete
-/// data over a whole stable window. Down to zero goes only when every member was idle for `idle_after`. Incomplete data never leads
-/// down, and neither does a state that is new.
+/// At zero, demand of this moment and active readings lead up and nothing else does (unless there is a `min`). Down to one or more goes only with complete
+/// data over a whole stable window. Down to zero goes only when every member was idle for `idle_after`, and no reading was active for as
+/// long. Incomplete data never leads down, and neither does a state that is new.
 #[must_use]
 pub fn decide(
     policy: &Policy,
     demand: &Snapshot,
+    readings: &[Reading],
     state: &State,
     now: Instant,
 ) -> (Decision, State) {
     let mut next = state.clone();
-    next.begin(policy, demand, now);
+    next.begin(policy, demand, readings, now);
     let asks = ask::asks(policy, demand, &next, now);
-    let (wanted, ask, rule) = follow(policy, demand, &asks, &mut next, now);
-    let (replicas, rule) = bind(policy, demand, (wanted, rule), &next, now);
+    let asked = follow(policy, demand, &asks, &mut next, now);
+    let (wanted, ask, rule) = sources::join(policy, readings, asked, &mut next, now);
+    let (replicas, rule) = bind(policy, (demand, readings), (wanted, rule), &next, now);
     next.end(policy, demand, replicas, now);
     let decision = Decision {
         replicas,
@@ -55,6 +62,7 @@ pub fn decide(
         ask,
         rule,
         demand: demand.clone(),
+        readings: readings.to_vec(),
         ready: state.capacity.ready,
         start_time: state.capacity.start_time,
         service_time: state.service_time(),
@@ -117,19 +125,19 @@ fn follow(
 
 fn bind(
     policy: &Policy,
-    demand: &Snapshot,
+    (demand, readings): (&Snapshot, &[Reading]),
     (wanted, rule): (u32, Rule),
     state: &State,
     now: Instant,
 ) -> (u32, Rule) {
-    let active = demand.current() > 0;
+    let active = demand.current() > 0 || readings.iter().any(Reading::is_active);
     let current = state.replicas;
     if policy.min == 0 && current == 0 && !active {
         return (0, Rule::Asleep);
     }
     if policy.min == 0
         && !active
-        && let Some(idle) = demand.idle
+        && let Some(idle) = sources::idle(policy, demand, readings, state, now)
         && idle >= policy.idle_after
     {
         return (0, Rule::Idle { idle });
@@ -138,9 +146,8 @@ fn bind(
     if wanted >= current {
         return (wanted, rule);
     }
-    if !demand.is_complete() {
-        let (missing, members) = (demand.missing, demand.members);
-        return (current, Rule::MissingData { missing, members });
+    if !sources::is_complete(policy, demand, readings) {
+        return (current, sources::missing(demand, readings));
     }
     let window = policy.behavior.stable_window;
     let bounded = current.min(policy.max);

@@ -39,7 +39,7 @@ impl Entry {
         self.decide.replicas = self.wanted;
         self.decide.capacity = self.capacity();
         let demand = self.demand.snapshot(&turn.members.roster, turn.now);
-        let (decision, state) = decide::decide(&self.policy, &demand, &self.decide, turn.now);
+        let (decision, state) = decide::decide(&self.policy, &demand, &[], &self.decide, turn.now);
         self.decide = state;
         decision
     }

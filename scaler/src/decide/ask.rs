@@ -1,9 +1,10 @@
+use rouse_api::workload::WorkloadId;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::backlog::Backlog;
 use super::reach::whole;
-use super::{Policy, State};
+use super::{Policy, State, TargetOf, TriggerName};
 use crate::demand::Snapshot;
 
 /// No target is below this. Knative's.
@@ -52,18 +53,66 @@ pub enum Ask {
         /// Their quotient, rounded up.
         replicas: u32,
     },
+    /// A trigger's value.
+    Trigger {
+        /// Which one.
+        trigger: TriggerName,
+        /// The value.
+        amount: f64,
+        /// The value that is wished for.
+        target: f64,
+        /// Of what.
+        of: TargetOf,
+        /// What follows from it.
+        replicas: u32,
+    },
+    /// A schedule.
+    Schedule {
+        /// Which one.
+        trigger: TriggerName,
+        /// Its window has not begun: they are started ahead.
+        ahead: bool,
+        /// So many.
+        replicas: u32,
+    },
+    /// Another workload needs it.
+    Needed {
+        /// That one.
+        by: WorkloadId,
+    },
+    /// A trigger that nothing is known of, and what then shall be there at least.
+    Fallback {
+        /// Which one.
+        trigger: TriggerName,
+        /// Why nothing is known.
+        why: String,
+        /// So many.
+        replicas: u32,
+    },
 }
 
 impl Ask {
+    /// Whether the number is known at once: a wake need not find out first how much is held.
+    #[must_use]
+    pub fn is_sized(&self) -> bool {
+        matches!(
+            self,
+            Self::Trigger { .. } | Self::Schedule { .. } | Self::Fallback { .. }
+        )
+    }
+
     /// How many replicas that is.
     #[must_use]
     pub fn replicas(&self) -> u32 {
         match self {
             Self::Nothing => 0,
-            Self::Something => 1,
+            Self::Something | Self::Needed { .. } => 1,
             Self::Current { replicas, .. }
             | Self::Average { replicas, .. }
-            | Self::Rate { replicas, .. } => *replicas,
+            | Self::Rate { replicas, .. }
+            | Self::Trigger { replicas, .. }
+            | Self::Schedule { replicas, .. }
+            | Self::Fallback { replicas, .. } => *replicas,
         }
     }
 

@@ -11,6 +11,8 @@ pub struct Policy {
     pub max: u32,
     /// The smallest count other than zero.
     pub on_wake: u32,
+    /// Requests reach it: proxies have a say.
+    pub requests: bool,
     /// Without demand for this long: zero (when `min` is 0).
     pub idle_after: Duration,
     /// Requests in flight and held per replica; absent: not scaled for.
@@ -30,6 +32,7 @@ impl Policy {
             min: workload.scale.min,
             max: workload.scale.max.max(1),
             on_wake: workload.scale.on_wake.max(1),
+            requests: http.is_some(),
             idle_after: workload.scale.idle_after,
             concurrency: http.and_then(|http| http.concurrency_per_replica),
             request_rate: http.and_then(|http| http.request_rate_per_replica),

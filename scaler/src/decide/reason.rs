@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Ask;
+use super::{Ask, Reading, TriggerName};
 use crate::demand::Snapshot;
 
 /// How many replicas there should be, and why.
@@ -19,6 +19,9 @@ pub struct Decision {
     pub rule: Rule,
     /// The data it was made from.
     pub demand: Snapshot,
+    /// What other sources said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub readings: Vec<Reading>,
     /// Replicas that take requests.
     pub ready: u32,
     /// What a replica takes to start, measured.
@@ -88,6 +91,17 @@ pub enum Rule {
         /// Its length.
         #[serde(serialize_with = "crate::seconds::serialize")]
         window: Duration,
+    },
+    /// A trigger asked for so many lately.
+    Lately {
+        /// How long that counts.
+        #[serde(serialize_with = "crate::seconds::serialize")]
+        window: Duration,
+    },
+    /// What a trigger would say is not known: nothing goes down.
+    UnknownTrigger {
+        /// Which one.
+        trigger: TriggerName,
     },
     /// Not every proxy's demand is known: nothing goes down.
     MissingData {

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Policy;
+use super::sources::{self, Sources};
+use super::{Policy, Reading};
 use crate::demand::Snapshot;
 
 /// A rate is per step of this length: Knative decides every 2 s.
@@ -48,6 +49,7 @@ pub struct State {
     /// What was wanted within the delay.
     wanted: Peaks,
     served: Option<Served>,
+    pub(super) sources: Sources,
 }
 
 /// A panic.
@@ -98,9 +100,16 @@ impl State {
     }
 
     /// Takes in what is known, before the decision.
-    pub(super) fn begin(&mut self, policy: &Policy, demand: &Snapshot, now: Instant) {
+    pub(super) fn begin(
+        &mut self,
+        policy: &Policy,
+        demand: &Snapshot,
+        readings: &[Reading],
+        now: Instant,
+    ) {
         let age = |at: Instant| now.saturating_duration_since(at);
-        self.complete_since = match demand.is_complete() {
+        self.sources.begin(policy, readings, now);
+        self.complete_since = match sources::is_complete(policy, demand, readings) {
             true => self.complete_since.or(Some(now)),
             false => None,
         };
@@ -185,11 +194,11 @@ impl State {
 
 /// The largest of what was put in lately. Holds only what may still become the largest.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Peaks(VecDeque<(Instant, u32)>);
+pub(super) struct Peaks(VecDeque<(Instant, u32)>);
 
 impl Peaks {
     /// Adds one; the largest of the last `span`.
-    fn push(&mut self, value: u32, span: Duration, now: Instant) -> u32 {
+    pub(super) fn push(&mut self, value: u32, span: Duration, now: Instant) -> u32 {
         let age = |at: Instant| now.saturating_duration_since(at);
         while self.0.front().is_some_and(|(at, _)| age(*at) > span) {
             self.0.pop_front();

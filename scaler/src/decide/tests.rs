@@ -1,6 +1,7 @@
 mod base;
 mod better;
 mod properties;
+mod readings;
 mod rules;
 
 use std::time::Duration;
@@ -8,12 +9,17 @@ use std::time::Duration;
 use rouse_api::workload::Behavior;
 use tokio::time::Instant;
 
-use super::{Ask, Capacity, Decision, Policy, Rule, State, decide};
+use super::{Answer, Ask, Capacity, Decision, Policy, Reading, Rule, State, TargetOf};
 use crate::demand::Snapshot;
 
 const WINDOW: Duration = Duration::from_secs(60);
 const PANIC: Duration = Duration::from_secs(6);
 const SECOND: Duration = Duration::from_secs(1);
+
+/// With HTTP's demand alone.
+fn decide(policy: &Policy, demand: &Snapshot, state: &State, now: Instant) -> (Decision, State) {
+    super::decide(policy, demand, &[], state, now)
+}
 
 /// 0 to 5 replicas, for 50 requests each.
 fn policy() -> Policy {
@@ -21,6 +27,7 @@ fn policy() -> Policy {
         min: 0,
         max: 5,
         on_wake: 1,
+        requests: true,
         idle_after: Duration::from_secs(300),
         concurrency: Some(50.0),
         request_rate: None,
@@ -88,7 +95,7 @@ fn run(
 fn settled(policy: &Policy, replicas: u32, start: Instant) -> State {
     let mut state = State::of(replicas);
     let window = policy.behavior.stable_window;
-    state.begin(policy, &quiet(), start);
-    state.begin(policy, &quiet(), start + window);
+    state.begin(policy, &quiet(), &[], start);
+    state.begin(policy, &quiet(), &[], start + window);
     state
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Ask, Decision, Rule};
+use super::{Ask, Decision, Rule, TargetOf};
 
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,6 +66,12 @@ impl Decision {
                 "kept until every proxy was heard for {}",
                 Seconds(*window)
             ),
+            Rule::Lately { window } => {
+                write!(f, "so many were asked for in the last {}", Seconds(*window))
+            }
+            Rule::UnknownTrigger { trigger } => {
+                write!(f, "kept, for {trigger} is not known")
+            }
             Rule::MissingData { members: 0, .. } => f.write_str("kept, for no proxy is connected"),
             Rule::MissingData { missing, members } => {
                 write!(f, "kept, for {missing} of {members} proxies are silent")
@@ -118,6 +124,38 @@ impl fmt::Display for Ask {
                     "{amount} requests/s over {over} s / target {target} = {replicas}"
                 )
             }
+            Self::Trigger {
+                ref trigger,
+                amount,
+                target,
+                of,
+                replicas,
+            } => {
+                let (amount, target) = (Number(amount), Number(target));
+                match of {
+                    TargetOf::Each => {
+                        write!(f, "{amount} by {trigger} / target {target} = {replicas}")
+                    }
+                    TargetOf::Total { ready } => write!(
+                        f,
+                        "{amount} by {trigger} / target {target} for all, with {ready} ready = {replicas}"
+                    ),
+                }
+            }
+            Self::Schedule {
+                ref trigger,
+                ahead,
+                replicas,
+            } => {
+                let when = if ahead { ", started ahead" } else { "" };
+                write!(f, "{replicas} by {trigger}{when}")
+            }
+            Self::Needed { ref by } => write!(f, "needed by {by}"),
+            Self::Fallback {
+                ref trigger,
+                ref why,
+                replicas,
+            } => write!(f, "{trigger} is not known ({why}), fallback {replicas}"),
         }
     }
 }

@@ -145,7 +145,7 @@ impl Rouse {
         }
         let at = self.base + now;
         let demand = self.demand.snapshot(&self.roster, at);
-        let (decision, state) = decide(&self.policy, &demand, &self.state, at);
+        let (decision, state) = decide(&self.policy, &demand, &[], &self.state, at);
         self.state = state;
         let wanted = decision.replicas;
         if wanted == 0 {
@@ -168,6 +168,7 @@ impl Rouse {
 /// A workload's policy with Rouse's defaults, and what is the same for every policy.
 fn policy(settings: &Settings) -> decide::Policy {
     decide::Policy {
+        requests: true,
         min: settings.min,
         max: settings.max,
         on_wake: settings.on_wake,

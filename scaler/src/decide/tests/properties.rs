@@ -26,7 +26,7 @@ prop_compose! {
     ) -> Policy {
         let max = (min + span).max(1);
         let idle_after = Duration::from_secs(idle);
-        Policy { min, max, on_wake: on_wake.min(max), idle_after, concurrency, request_rate, behavior }
+        Policy { min, max, on_wake: on_wake.min(max), requests: true, idle_after, concurrency, request_rate, behavior }
     }
 }
 
