@@ -79,10 +79,10 @@ impl Replicas {
 
     /// Its start-up time is over. It may be gone by now.
     pub(crate) fn started(&mut self, no: ReplicaNo) {
-        if let Some(one) = self.find(no) {
-            if one.state == State::Starting {
-                one.state = State::Ready;
-            }
+        if let Some(one) = self.find(no)
+            && one.state == State::Starting
+        {
+            one.state = State::Ready;
         }
     }
 
