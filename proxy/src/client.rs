@@ -17,6 +17,8 @@ use crate::forward::Forwarding;
 pub(crate) struct Client {
     pub(crate) peer: SocketAddr,
     pub(crate) forwarding: Forwarding,
+    /// What is made of the header that names a workload.
+    pub(crate) choice: Choice,
     http2: AtomicBool,
     /// It has switched protocols: its bytes are no longer HTTP.
     tunnel: AtomicBool,
@@ -28,6 +30,17 @@ pub(crate) struct Client {
     /// A second handle on the socket, made by the IO when `wanted`.
     handle: Mutex<Option<OwnedFd>>,
     wanted: AtomicBool,
+}
+
+/// What a header that names a workload is worth on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// One header like any other: the listener knows nothing of it.
+    Untouched,
+    /// Taken out and not heeded: its peer is not one of those that may choose.
+    Ignored,
+    /// Heeded and taken out.
+    Believed,
 }
 
 /// Requests being served, and the last change between idle, reading a head and serving.
@@ -56,10 +69,11 @@ pub(crate) enum Phase {
 }
 
 impl Client {
-    pub(crate) fn new(peer: SocketAddr, forwarding: Forwarding) -> Self {
+    pub(crate) fn new(peer: SocketAddr, forwarding: Forwarding, choice: Choice) -> Self {
         Self {
             peer,
             forwarding,
+            choice,
             http2: AtomicBool::new(false),
             tunnel: AtomicBool::new(false),
             requests: AtomicU64::new(0),

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use http::HeaderName;
 use ipnet::IpNet;
 use rouse_api::link::MemberId;
 
@@ -13,6 +14,8 @@ pub struct ProxyConfig {
     pub member: MemberId,
     /// Where requests are taken; at least one.
     pub listen: Vec<SocketAddr>,
+    /// Where more requests are taken, and by whom a workload may be chosen there.
+    pub by_header: ByHeader,
     /// Peers whose `X-Forwarded-*` and `Forwarded` headers are believed and extended; all others' are replaced.
     pub trusted: Vec<IpNet>,
     /// One JSON line per request on standard output.
@@ -25,6 +28,26 @@ pub struct ProxyConfig {
     pub upstream: UpstreamLimits,
     /// How to stop.
     pub drain: Drain,
+}
+
+/// Listeners for gateways in front that have chosen the workload already, and say which in the header [`ByHeader::NAME`].
+#[derive(Debug, Clone, Default)]
+pub struct ByHeader {
+    /// Addresses; none unless a gateway does so.
+    pub listen: Vec<SocketAddr>,
+    /// Peers that are believed. Others' requests are routed by host and path, as if they had no such header.
+    pub from: Vec<IpNet>,
+}
+
+impl ByHeader {
+    /// Its value is `namespace/name`. It goes no further than this proxy.
+    pub const NAME: HeaderName = HeaderName::from_static("rouse-workload");
+
+    /// Whether this peer may choose.
+    #[must_use]
+    pub fn believes(&self, peer: IpAddr) -> bool {
+        within(&self.from, peer)
+    }
 }
 
 /// Bounds towards clients.
@@ -78,6 +101,7 @@ impl Default for ProxyConfig {
                 instance: 0,
             },
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
+            by_header: ByHeader::default(),
             trusted: Vec::new(),
             access_log: false,
             report_interval: Duration::from_secs(1),
@@ -121,7 +145,11 @@ impl ProxyConfig {
     /// Whether this peer's forwarding headers are believed.
     #[must_use]
     pub fn trusts(&self, peer: IpAddr) -> bool {
-        let peer = peer.to_canonical();
-        self.trusted.iter().any(|net| net.contains(&peer))
+        within(&self.trusted, peer)
     }
+}
+
+fn within(networks: &[IpNet], peer: IpAddr) -> bool {
+    let peer = peer.to_canonical();
+    networks.iter().any(|network| network.contains(&peer))
 }

@@ -35,6 +35,10 @@ pub(crate) enum ProxyError {
         "no workload has a route for this host and path; check the hosts, pathPrefixes and headers of its ScaledWorkload"
     )]
     NoRoute,
+    #[error(
+        "there is no workload {0}, which the header rouse-workload names; it is the namespace and the name of a ScaledWorkload with http"
+    )]
+    NoWorkload(Arc<str>),
     #[error("the gateway has not yet been told its routes; try again in a moment")]
     NotReady,
     #[error(
@@ -117,6 +121,7 @@ impl ProxyError {
                 grpc::UNIMPLEMENTED,
             ),
             Self::NoRoute => (StatusCode::NOT_FOUND, "no-route", grpc::UNIMPLEMENTED),
+            Self::NoWorkload(_) => (StatusCode::NOT_FOUND, "no-workload", grpc::UNIMPLEMENTED),
             Self::NotReady => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "not-ready",

@@ -21,7 +21,7 @@ pub mod route;
 mod shared;
 mod workload;
 
-pub use config::{Drain, Limits, ProxyConfig, UpstreamLimits};
+pub use config::{ByHeader, Drain, Limits, ProxyConfig, UpstreamLimits};
 pub use link::LinkEnds;
 pub use proxy::{Proxy, ProxyStatus, StartError};
 pub use workload::{EndpointStatus, WorkloadStatus};

@@ -17,6 +17,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::shared::Shared;
 
+/// What is special about a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Requests are routed by host and path.
+    Routed,
+    /// Peers that are named choose the workload by a header.
+    ByHeader,
+}
+
 const BACKLOG: i32 = 4096;
 /// After an error of the machine's (no more files, say): nothing is gained by trying at once.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -41,6 +50,7 @@ pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// Takes connections until told to stop. A connection beyond the bound waits in the listen queue.
 pub(crate) async fn accept(
     listener: TcpListener,
+    door: Door,
     shared: Arc<Shared>,
     room: Arc<Semaphore>,
     stop: CancellationToken,
@@ -57,7 +67,7 @@ pub(crate) async fn accept(
             return;
         };
         match accepted {
-            Ok((stream, peer)) => take(stream, peer, &shared, place),
+            Ok((stream, peer)) => take(stream, peer, door, &shared, place),
             Err(error) if is_of_one_connection(error.kind()) => {}
             Err(error) => {
                 tracing::warn!(%error, "can't accept connections");
@@ -77,14 +87,20 @@ fn is_of_one_connection(kind: ErrorKind) -> bool {
     )
 }
 
-fn take(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>, place: OwnedSemaphorePermit) {
+fn take(
+    stream: TcpStream,
+    peer: SocketAddr,
+    door: Door,
+    shared: &Arc<Shared>,
+    place: OwnedSemaphorePermit,
+) {
     let shared = shared.clone();
     let tasks = shared.tasks.clone();
     tasks.spawn(async move {
         let _place = place;
         let _open = Open::new(&shared);
         tokio::select! {
-            () = connection::serve(stream, peer, shared.clone()) => {}
+            () = connection::serve(stream, peer, door, shared.clone()) => {}
             () = shared.killed.cancelled() => {}
         }
     });

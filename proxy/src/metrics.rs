@@ -53,6 +53,7 @@ pub(crate) struct Metrics {
     retries: Family<ByWorkload, Counter>,
     in_flight: Family<ByWorkload, Gauge>,
     held: Family<ByWorkload, Gauge>,
+    held_limit: Family<ByWorkload, Gauge>,
     problems: Family<ByProblem, Counter>,
     probes: Family<ByOutcome, Counter>,
     pub(crate) connections: Gauge,
@@ -76,6 +77,7 @@ pub(crate) struct WorkloadMetrics {
     pub(crate) retries: Counter,
     pub(crate) in_flight: Gauge,
     pub(crate) held: Gauge,
+    pub(crate) held_limit: Gauge,
 }
 
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -90,6 +92,7 @@ impl Metrics {
             retries: Family::default(),
             in_flight: Family::default(),
             held: Family::default(),
+            held_limit: Family::default(),
             problems: Family::default(),
             probes: Family::default(),
             connections: Gauge::default(),
@@ -128,6 +131,11 @@ impl Metrics {
             "requests_held",
             "Requests that wait for an endpoint or a permit",
             metrics.held.clone(),
+        );
+        registry.register(
+            "requests_held_limit",
+            "Requests of a workload that may wait at this proxy (http.hold.maxRequests); one more is refused",
+            metrics.held_limit.clone(),
         );
         registry.register(
             "problems",
@@ -182,6 +190,7 @@ impl Metrics {
             retries: self.retries.get_or_create_owned(&labels),
             in_flight: self.in_flight.get_or_create_owned(&labels),
             held: self.held.get_or_create_owned(&labels),
+            held_limit: self.held_limit.get_or_create_owned(&labels),
         }
     }
 
@@ -201,6 +210,7 @@ impl Metrics {
         self.retries.remove(&labels);
         self.in_flight.remove(&labels);
         self.held.remove(&labels);
+        self.held_limit.remove(&labels);
     }
 
     pub(crate) fn problem(&self, problem: &'static str) {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::ProxyConfig;
 use crate::link::{self, LinkEnds};
-use crate::listener;
+use crate::listener::{self, Door};
 use crate::metrics::Metrics;
 use crate::shared::Shared;
 use crate::workload::WorkloadStatus;
@@ -84,18 +84,25 @@ impl Proxy {
                 source,
             })
         };
-        let listeners = config
-            .listen
+        let doors = [
+            (Door::Routed, &config.listen),
+            (Door::ByHeader, &config.by_header.listen),
+        ];
+        let wanted: Vec<_> = doors
+            .into_iter()
+            .flat_map(|(door, addresses)| addresses.iter().map(move |address| (door, *address)))
+            .collect();
+        let listeners = wanted
             .iter()
-            .map(bind)
+            .map(|(_, address)| bind(address))
             .collect::<Result<Vec<_>, _>>()?;
         let address = |listener: &tokio::net::TcpListener, wanted: &SocketAddr| {
             listener.local_addr().unwrap_or(*wanted)
         };
         let addresses = listeners
             .iter()
-            .zip(&config.listen)
-            .map(|(listener, wanted)| address(listener, wanted))
+            .zip(&wanted)
+            .map(|(listener, (_, wanted))| address(listener, wanted))
             .collect();
         let room = Arc::new(Semaphore::new(
             config.limits.connections.min(Semaphore::MAX_PERMITS),
@@ -111,9 +118,10 @@ impl Proxy {
             reporter,
         ));
         let closed = CancellationToken::new();
-        for listener in listeners {
+        for (listener, (door, _)) in listeners.into_iter().zip(wanted) {
             tokio::spawn(listener::accept(
                 listener,
+                door,
                 shared.clone(),
                 room.clone(),
                 closed.clone(),
@@ -144,7 +152,7 @@ impl Proxy {
         })
     }
 
-    /// Where it listens, with the ports that were really bound.
+    /// Where it listens, with the ports that were really bound: [`ProxyConfig::listen`], then [`ByHeader::listen`](crate::ByHeader::listen).
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses

@@ -1,6 +1,7 @@
 //! One request, straight through: route, admit (or hold), forward, answer.
 
 mod attempt;
+mod choice;
 mod rematch;
 mod target;
 
@@ -25,14 +26,14 @@ use crate::shared::Shared;
 use crate::workload::{Admitted, Permit, Stages, Ticket, Workload};
 use attempt::Attempt;
 use rouse_api::link::EndpointId;
-use rouse_api::workload::{Http, Protocol};
+use rouse_api::workload::{Http, Protocol, WorkloadId};
 use target::Target;
 
 /// Answers a request, whatever happens.
 pub(crate) async fn serve(
     shared: &Arc<Shared>,
     client: &Arc<Client>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     let (serving, ambiguous) = client.begin();
     let grpc = is_grpc(request.headers());
@@ -41,10 +42,11 @@ pub(crate) async fn serve(
             "the head can be read in two ways (Content-Length twice or beside Transfer-Encoding, a folded line, or a bare line feed)",
         ))
     } else {
-        route(shared, &request)
+        choice::take(client.choice, request.headers_mut())
+            .and_then(|chosen| route(shared, &request, chosen))
     };
     let mut answer = match outcome {
-        Ok((target, workload)) => forward(shared, client, serving, request, target, workload).await,
+        Ok(routed) => forward(shared, client, serving, request, routed).await,
         Err(error) => {
             shared.metrics.problem(error.name());
             tracing::debug!(%error, peer = %client.peer, "refused");
@@ -66,20 +68,38 @@ fn is_grpc(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
+/// Where a request is to go.
+struct Routed {
+    target: Target,
+    workload: Arc<Workload>,
+    /// By a gateway in front, and not by its host and path.
+    chosen: bool,
+}
+
 fn route(
     shared: &Shared,
     request: &Request<Incoming>,
-) -> Result<(Target, Arc<Workload>), ProxyError> {
+    chosen: Option<WorkloadId>,
+) -> Result<Routed, ProxyError> {
     if request.method() == Method::CONNECT {
         return Err(ProxyError::Connect);
     }
     let target = Target::of(request)?;
     let table = shared.table.load();
     let table = table.as_ref().ok_or(ProxyError::NotReady)?;
-    let workload = table
-        .find(target.host(), request.uri().path(), request.headers())
-        .ok_or(ProxyError::NoRoute)?;
-    Ok((target, workload.clone()))
+    let workload = match &chosen {
+        Some(id) => table
+            .workload(id)
+            .ok_or_else(|| ProxyError::NoWorkload(id.as_str().into()))?,
+        None => table
+            .find(target.host(), request.uri().path(), request.headers())
+            .ok_or(ProxyError::NoRoute)?,
+    };
+    Ok(Routed {
+        workload: workload.clone(),
+        target,
+        chosen: chosen.is_some(),
+    })
 }
 
 async fn forward(
@@ -87,9 +107,13 @@ async fn forward(
     client: &Arc<Client>,
     serving: Serving,
     mut request: Request<Incoming>,
-    target: Target,
-    workload: Arc<Workload>,
+    routed: Routed,
 ) -> Response<AnswerBody> {
+    let Routed {
+        target,
+        workload,
+        chosen,
+    } = routed;
     let grpc = is_grpc(request.headers());
     let mut finished = Finished {
         workload: workload.clone(),
@@ -114,6 +138,7 @@ async fn forward(
     let mut exchange = Exchange::new(
         shared, client, workload, http, request, target, upgrade, on_upgrade,
     );
+    exchange.chosen = chosen;
     match exchange.run(finished).await {
         Ok(answer) => answer,
         Err((error, mut finished)) => {
@@ -169,6 +194,8 @@ pub(super) struct Exchange<'a> {
     shared: &'a Arc<Shared>,
     client: &'a Arc<Client>,
     workload: Arc<Workload>,
+    /// The workload was named, not found by host and path.
+    chosen: bool,
     http: Arc<Http>,
     method: Method,
     /// Head and body as they go upstream; away while a try has them.
@@ -228,6 +255,7 @@ impl<'a> Exchange<'a> {
             body_state: body.state(),
             body: Some(body),
             workload,
+            chosen: false,
             http,
             expects_continue,
             upgrade,

@@ -14,10 +14,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::Door;
 use super::detect::{Detected, detect};
 use super::framing::Framing;
 use super::io::ClientIo;
-use crate::client::{Client, Phase};
+use crate::client::{Choice, Client, Phase};
 use crate::config::Limits;
 use crate::forward::{AnswerBody, Forwarding};
 use crate::request;
@@ -34,7 +35,12 @@ const PING_ANSWER: Duration = Duration::from_secs(10);
 const SMALLEST_BUFFER: usize = 8 << 10;
 
 /// Serves a connection to its end.
-pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
+pub(super) async fn serve(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    door: Door,
+    shared: Arc<Shared>,
+) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
@@ -49,6 +55,11 @@ pub(super) async fn serve(mut stream: TcpStream, peer: SocketAddr, shared: Arc<S
     let client = Arc::new(Client::new(
         peer,
         Forwarding::new(peer, shared.config.trusts(peer.ip())),
+        match door {
+            Door::Routed => Choice::Untouched,
+            Door::ByHeader if shared.config.by_header.believes(peer.ip()) => Choice::Believed,
+            Door::ByHeader => Choice::Ignored,
+        },
     ));
     let outcome = match detected {
         Detected::Nothing => return,

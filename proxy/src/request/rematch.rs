@@ -23,11 +23,16 @@ impl Exchange<'_> {
     fn successor(&self) -> Option<Arc<Workload>> {
         let head = self.head.as_ref()?;
         let table = self.shared.table.load_full()?;
-        let found = table.find(
-            host(head, self.http.protocol)?,
-            head.uri().path(),
-            head.headers(),
-        )?;
+        let found = if self.chosen {
+            // The one that was named may have come back, and no other will do.
+            table.workload(&self.workload.id)?
+        } else {
+            table.find(
+                host(head, self.http.protocol)?,
+                head.uri().path(),
+                head.headers(),
+            )?
+        };
         (found.http.load().protocol == self.http.protocol).then(|| found.clone())
     }
 }

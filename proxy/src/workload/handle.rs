@@ -76,6 +76,7 @@ impl Workload {
     ) -> Self {
         let now = Instant::now();
         let member = outside.member.clone();
+        metrics.held_limit.set(i64::from(http.hold.max_requests));
         Self {
             core: Mutex::new(Core::new(id.clone(), member, &http, connections, now)),
             id,
@@ -93,6 +94,9 @@ impl Workload {
 
     pub(crate) fn configure(&self, http: Arc<Http>, connections: u32) {
         self.held_bytes.set(bytes(&http));
+        self.metrics
+            .held_limit
+            .set(i64::from(http.hold.max_requests));
         self.core
             .lock()
             .configure(&http, connections, Instant::now());

@@ -11,6 +11,7 @@
 mod support;
 
 mod answers;
+mod choice;
 mod crowd;
 mod framing;
 mod headers;

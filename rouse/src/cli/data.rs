@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use rouse_proxy::{Drain, ProxyConfig};
+use rouse_proxy::{ByHeader, Drain, ProxyConfig};
 
 use super::limits::LimitArgs;
 use super::value;
@@ -19,6 +19,19 @@ pub(crate) struct DataArgs {
         default_value = "127.0.0.1:8080"
     )]
     pub(crate) listen: Vec<SocketAddr>,
+    /// Also where requests are taken, from gateways that say the workload in the header `rouse-workload: namespace/name`; may be
+    /// repeated
+    #[arg(
+        long,
+        env = "ROUSE_HEADER_LISTEN",
+        value_name = "ADDR",
+        value_delimiter = ',',
+        requires = "header_from"
+    )]
+    header_listen: Vec<SocketAddr>,
+    /// Peers (networks or addresses) that are believed there; others' requests are routed by host and path; may be repeated
+    #[arg(long, env = "ROUSE_HEADER_FROM", value_name = "CIDR", value_delimiter = ',', value_parser = value::network, requires = "header_listen")]
+    header_from: Vec<IpNet>,
     /// Threads for requests [default: one per core]
     #[arg(long, env = "ROUSE_THREADS", value_name = "N", value_parser = value::count)]
     threads: Option<usize>,
@@ -53,6 +66,10 @@ impl DataArgs {
     pub(crate) fn proxy(&self) -> ProxyConfig {
         ProxyConfig {
             listen: self.listen.clone(),
+            by_header: ByHeader {
+                listen: self.header_listen.clone(),
+                from: self.header_from.clone(),
+            },
             trusted: self.trusted.clone(),
             access_log: self.access_log,
             report_interval: self.report_interval,

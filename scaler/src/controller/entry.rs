@@ -60,7 +60,7 @@ pub(super) struct Entry {
     pub(super) last: Last,
     pub(super) saved: Saved,
     pub(super) told: Option<WorkloadState>,
-    pub(super) counted: Option<(u32, u32)>,
+    pub(super) counted: Option<(u32, u32, u32)>,
     pub(super) marked: Option<Mark>,
 }
 

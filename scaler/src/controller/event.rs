@@ -76,6 +76,8 @@ pub enum Action {
         desired: u32,
         /// Those that take requests.
         ready: u32,
+        /// Those that are kept without any demand.
+        min: u32,
     },
     /// What is worth knowing of a workload's status has changed; not each number in it.
     Changed(WorkloadId),

@@ -151,13 +151,14 @@ impl Entry {
             turn.broadcast(&ToProxy::State(told.clone()));
             self.told = Some(told);
         }
-        let counts = (self.wanted, self.ready());
+        let counts = (self.wanted, self.ready(), self.workload.scale.min);
         if self.counted.replace(counts) != Some(counts) {
-            let (workload, (desired, ready)) = (self.id().clone(), counts);
+            let (workload, (desired, ready, min)) = (self.id().clone(), counts);
             turn.out.push(Action::Count {
                 workload,
                 desired,
                 ready,
+                min,
             });
         }
         let mark = self.mark(turn.leads);

@@ -67,7 +67,7 @@ impl Metrics {
         let scaler = registry.sub_registry_with_prefix("rouse_scaler");
         scaler.register(
             "replicas",
-            "Replicas per workload: desired as asked of the platform, ready as observed",
+            "Replicas per workload: desired as asked of the platform, ready as observed, min as kept without any demand",
             metrics.replicas.clone(),
         );
         scaler.register(
@@ -116,8 +116,8 @@ impl Metrics {
         }
     }
 
-    pub(super) fn count(&self, workload: &WorkloadId, desired: u32, ready: u32) {
-        for (state, count) in [("desired", desired), ("ready", ready)] {
+    pub(super) fn count(&self, workload: &WorkloadId, desired: u32, ready: u32, min: u32) {
+        for (state, count) in [("desired", desired), ("ready", ready), ("min", min)] {
             let workload = workload.to_string();
             self.replicas
                 .get_or_create(&ReplicaLabels { workload, state })
@@ -153,7 +153,7 @@ impl Metrics {
 
     pub(super) fn forget(&self, workload: &WorkloadId) {
         let name = || workload.to_string();
-        for state in ["desired", "ready"] {
+        for state in ["desired", "ready", "min"] {
             let workload = name();
             self.replicas.remove(&ReplicaLabels { workload, state });
         }

@@ -214,7 +214,8 @@ impl<P: Platform> Shell<P> {
                 workload,
                 desired,
                 ready,
-            } => self.metrics.count(&workload, desired, ready),
+                min,
+            } => self.metrics.count(&workload, desired, ready, min),
             Action::Emit(event) => self.emit(event),
         }
     }

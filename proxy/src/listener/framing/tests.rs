@@ -1,11 +1,16 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::client::Choice;
 use crate::forward::Forwarding;
 
 fn client() -> Arc<Client> {
     let peer = "127.0.0.1:1".parse().unwrap();
-    Arc::new(Client::new(peer, Forwarding::new(peer, false)))
+    Arc::new(Client::new(
+        peer,
+        Forwarding::new(peer, false),
+        Choice::Untouched,
+    ))
 }
 
 /// Which of the heads in `wire` are refused, with the bytes cut in pieces of every small size.
