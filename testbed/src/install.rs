@@ -20,12 +20,13 @@ pub const NAMESPACE: &str = "rouse";
 pub const IMAGE: &str = "rouse";
 
 /// In this order: what stands later needs what stands before.
-const MANIFESTS: [&str; 5] = [
+const MANIFESTS: [&str; 6] = [
     "namespace.yaml",
     "own.yaml",
     "rbac.yaml",
     "scaler.yaml",
     "proxy.yaml",
+    "network-policy.yaml",
 ];
 
 /// For all of Rouse's pods to be ready.

@@ -69,6 +69,7 @@ fn main() -> ExitCode {
 fn test(long: bool, arguments: &[OsString]) -> Result<(), Failed> {
     tools::for_tests()?;
     let mut test = cargo(["test", "--locked"]);
+    test.env("ROUSE_HELM", tools::helm()?);
     // A package that is named takes the place of all.
     let named = |argument: &OsString| matches!(argument.to_str(), Some("-p" | "--package"));
     if !arguments.iter().any(named) {

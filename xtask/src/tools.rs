@@ -1,11 +1,25 @@
 //! What tasks need and a fresh machine may not have.
 
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use crate::command::{Failed, cargo, has, output, program, run, target_folder};
 
 const CARGO_DENY: &str = "0.20.2";
 const ENVOY: &str = "1.40.0";
+
+/// Programs that Go builds from their modules, into a cache outside of the checkout.
+const HELM: GoProgram = GoProgram {
+    name: "helm",
+    package: "helm.sh/helm/v4/cmd/helm",
+    version: "v4.3.1",
+};
+
+struct GoProgram {
+    name: &'static str,
+    package: &'static str,
+    version: &'static str,
+}
 
 /// A program, and Debian's package that has it.
 type Program = (&'static str, &'static str);
@@ -67,6 +81,66 @@ pub(crate) fn cargo_deny() -> Result<(), Failed> {
         "--version",
         CARGO_DENY,
     ]))
+}
+
+/// Where Helm is; built first if it never was (about 3 minutes on 2 cores).
+pub(crate) fn helm() -> Result<PathBuf, Failed> {
+    go(&HELM)
+}
+
+/// The program's path. It is built beside its place and moved there: whoever finds it finds all of it.
+fn go(wanted: &GoProgram) -> Result<PathBuf, Failed> {
+    let GoProgram {
+        name,
+        package,
+        version,
+    } = wanted;
+    let cache = cache()?;
+    let folder = cache.join(format!("{name}-{version}"));
+    let file = folder.join(name);
+    if file.is_file() {
+        return Ok(file);
+    }
+    if !has("go") {
+        return Err(Failed(format!(
+            "no {name} {version} and no Go to build it with; install Go (1.21 or newer: https://go.dev/dl), or put the program at {}",
+            file.display()
+        )));
+    }
+    let building = cache.join(format!("building-{name}-{}", std::process::id()));
+    let failed = |error: std::io::Error| Failed(format!("{}: {error}", building.display()));
+    std::fs::create_dir_all(&building).map_err(failed)?;
+    let mut install = program("go");
+    install
+        .env("GOBIN", &building)
+        .env("CGO_ENABLED", "0")
+        .env("GOFLAGS", "-trimpath -buildvcs=false");
+    let built = run(install.args([
+        "install",
+        "-ldflags",
+        "-s -w",
+        &format!("{package}@{version}"),
+    ]));
+    let placed = built.and_then(|()| {
+        // Another may have been faster.
+        match std::fs::rename(&building, &folder) {
+            Err(_) if file.is_file() => Ok(()),
+            other => other.map_err(failed),
+        }
+    });
+    let _ = std::fs::remove_dir_all(&building);
+    placed.map(|()| file)
+}
+
+/// `$XDG_CACHE_HOME/rouse/tools`.
+fn cache() -> Result<PathBuf, Failed> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let base = set("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".cache")));
+    let base =
+        base.ok_or_else(|| Failed("no place for tools: set XDG_CACHE_HOME or HOME".to_owned()))?;
+    Ok(base.join("rouse").join("tools"))
 }
 
 /// Installs the packages of the programs that are missing.
