@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::{WatchStreamExt, watcher};
 use rouse_sample::ledger::{Event, Ledger};
@@ -27,6 +29,8 @@ const NAMES: u32 = 6;
 /// When things were seen, in milliseconds since the request (or the PATCH) was sent.
 #[derive(Debug, Default, Clone, Copy)]
 struct Seen {
+    /// The Deployment asks for a replica.
+    counted: f64,
     created: f64,
     scheduled: f64,
     addressed: f64,
@@ -36,8 +40,8 @@ struct Seen {
 #[derive(Debug, Clone, Copy)]
 struct Cold {
     seen: Seen,
-    /// The PATCH's own answer; not there for a request.
-    patched: f64,
+    /// The PATCH left: the count was seen, and this long before the API server had been asked.
+    sent: f64,
     /// The process accepts, by its own clock.
     accepts: f64,
     whole: f64,
@@ -66,8 +70,9 @@ pub(super) async fn table(bed: &Bed, wakes: u32) -> Result<String> {
     let over = |share| whole(&rouse, share) - whole(&bare, share);
     Ok(format!(
         "| {wakes} of each in turns, ms after the PATCH (bare) or the request (Rouse) | bare p50 | p90 | most | Rouse p50 | p90 | most |\n\
-         |---|---:|---:|---:|---:|---:|---:|\n{}{}{}{}{}{}\nRouse over bare: {:+.1} ms at the median, {:+.1} ms at p90.\n",
-        row("PATCH answered", |one| one.patched),
+         |---|---:|---:|---:|---:|---:|---:|\n{}{}{}{}{}{}{}\nRouse over bare: {:+.1} ms at the median, {:+.1} ms at p90.\n",
+        row("PATCH sent", |one| one.sent),
+        row("count changed", |one| one.seen.counted),
         row("pod created", |one| one.seen.created),
         row("pod scheduled", |one| one.seen.scheduled),
         row("address known", |one| one.seen.addressed),
@@ -145,14 +150,13 @@ async fn routed(bed: &Bed, name: &str) -> Result<()> {
 
 async fn bare(bed: &Bed, name: &str) -> Result<Cold> {
     bed.asleep(name).await?;
-    let mut pods = watched(bed, name).await?;
+    let mut changes = watched(bed, name).await?;
     let (began, began_ns) = (Instant::now(), unix_ns());
     bed.scale(name, 1).await?;
-    let patched = millis(began);
     let (mut seen, mut address) = (Seen::default(), None);
     while address.is_none() {
-        let pod = pods.recv().await.while_(|| "the watch".to_owned())?;
-        address = note(&mut seen, &pod, began);
+        let change = changes.recv().await.while_(|| "the watch".to_owned())?;
+        address = note(&mut seen, &change, began);
     }
     let address = address.unwrap_or_default();
     while TcpStream::connect((address.as_str(), 8080)).await.is_err() {
@@ -165,7 +169,7 @@ async fn bare(bed: &Bed, name: &str) -> Result<Cold> {
     bed.scale(name, 0).await?;
     Ok(Cold {
         seen,
-        patched,
+        sent: 0.0,
         accepts,
         whole,
     })
@@ -175,20 +179,23 @@ async fn through(bed: &Bed, name: &str) -> Result<Cold> {
     bed.asleep(name).await?;
     // The scaler has it from the same watch; give it the same moment.
     sleep(Duration::from_millis(20)).await;
-    let mut pods = watched(bed, name).await?;
+    let mut changes = watched(bed, name).await?;
+    let asked = bed.raising().await?;
     let (began, began_ns) = (Instant::now(), unix_ns());
     let answered = http::get(bed.proxy, &host(name), "/", ANSWER).await?;
     let whole = millis(began);
     check(name, answered.status, &answered.text)?;
     let mut seen = Seen::default();
-    while let Ok(pod) = pods.try_recv() {
-        note(&mut seen, &pod, began);
+    // The pod has its address, or there would be no answer; the watch may be behind.
+    while seen.addressed == 0.0 || seen.counted == 0.0 {
+        let change = changes.recv().await.while_(|| "the watch".to_owned())?;
+        note(&mut seen, &change, began);
     }
     let accepts = accepts(bed, name, began_ns)?;
-    let patched = 0.0;
+    let took = bed.raising().await? - asked;
     Ok(Cold {
         seen,
-        patched,
+        sent: (seen.counted - took * 1e3).max(0.0),
         accepts,
         whole,
     })
@@ -201,42 +208,64 @@ fn check(name: &str, status: u16, text: &str) -> Result<()> {
     }
 }
 
-/// Pods of a Deployment as they change, each with its time.
-async fn watched(bed: &Bed, name: &str) -> Result<mpsc::Receiver<(Instant, Pod)>> {
-    let (found, pods) = mpsc::channel(64);
-    let config = watcher::Config::default().labels(&format!("app={name}"));
-    let mut stream = watcher(bed.pods(), config).boxed();
-    // Up to the end of the first list, so that the watch stands.
+/// One of what a cold start changes.
+enum Change {
+    Count(Box<Deployment>),
+    Pod(Box<Pod>),
+}
+
+/// A Deployment and its pods as they change, each with its time.
+async fn watched(bed: &Bed, name: &str) -> Result<mpsc::Receiver<(Instant, Change)>> {
+    let (found, changes) = mpsc::channel(64);
+    let pods = watcher::Config::default().labels(&format!("app={name}"));
+    let deployment = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let pods = begun(watcher(bed.pods(), pods).boxed()).await?;
+    let deployment = begun(watcher(bed.deployments(), deployment).boxed()).await?;
+    let pods = pods.map_ok(|pod| Change::Pod(Box::new(pod)));
+    let counts = deployment.map_ok(|deployment| Change::Count(Box::new(deployment)));
+    let mut all = futures_util::stream::select(pods, counts);
+    tokio::spawn(async move {
+        while let Some(Ok(change)) = all.next().await {
+            if found.send((Instant::now(), change)).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(changes)
+}
+
+/// What is touched after the first list, which has ended: the watch stands.
+async fn begun<K: Clone + 'static>(
+    mut stream: BoxStream<'static, watcher::Result<watcher::Event<K>>>,
+) -> Result<impl Stream<Item = watcher::Result<K>>> {
     while let Some(event) = stream.try_next().await.while_(|| "the watch".to_owned())? {
         if matches!(event, watcher::Event::InitDone) {
             break;
         }
     }
-    tokio::spawn(async move {
-        let mut touched = stream.applied_objects();
-        while let Some(Ok(pod)) = touched.next().await {
-            if found.send((Instant::now(), pod)).await.is_err() {
-                return;
-            }
-        }
-    });
-    Ok(pods)
+    Ok(stream.applied_objects())
 }
 
 /// Notes what is new; gives the pod's address once it has one.
-fn note(seen: &mut Seen, (at, pod): &(Instant, Pod), began: Instant) -> Option<String> {
+fn note(seen: &mut Seen, (at, change): &(Instant, Change), began: Instant) -> Option<String> {
     let now = at.saturating_duration_since(began).as_secs_f64() * 1e3;
     let first = |time: &mut f64| {
         if *time == 0.0 {
             *time = now;
         }
     };
+    let pod = match change {
+        Change::Pod(pod) => pod,
+        Change::Count(deployment) => {
+            if deployment.spec.replicas > Some(0) {
+                first(&mut seen.counted);
+            }
+            return None;
+        }
+    };
     first(&mut seen.created);
-    if pod
-        .spec
-        .as_ref()
-        .is_some_and(|spec| spec.node_name.is_some())
-    {
+    let spec = pod.spec.as_ref();
+    if spec.is_some_and(|spec| spec.node_name.is_some()) {
         first(&mut seen.scheduled);
     }
     let address = pod.status.as_ref()?.pod_ip.clone()?;

@@ -5,16 +5,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams,
+};
 use rouse_testbed::apply::apply;
 use rouse_testbed::{Testbed, TestbedConfig, install};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::error::{Error, Result, While};
+use crate::http;
 use crate::setup::{Folder, sibling};
 
 pub(super) const NAMESPACE: &str = "bench";
@@ -88,6 +92,22 @@ impl Bed {
         Ok(pods.items.into_iter().filter_map(member).collect())
     }
 
+    /// What all scalers together have waited for the API server to raise counts, in seconds since they started.
+    pub(super) async fn raising(&self) -> Result<f64> {
+        let mut all = 0.0;
+        for scaler in self.members("rouse-scaler").await? {
+            let admin = SocketAddr::new(scaler.address, 9090);
+            let metrics = http::get(admin, "admin", "/metrics", Duration::from_secs(20)).await?;
+            let name = "rouse_scaler_scale_seconds_sum{direction=\"up\"} ";
+            let line = metrics
+                .text
+                .lines()
+                .find_map(|line| line.strip_prefix(name));
+            all += line.and_then(|sum| sum.parse::<f64>().ok()).unwrap_or(0.0);
+        }
+        Ok(all)
+    }
+
     /// The process of a proxy or scaler.
     pub(super) fn pid(&self, member: &Member, container: &str) -> Option<u32> {
         let pid = self
@@ -134,9 +154,34 @@ impl Bed {
     pub(super) async fn scaled(&self, name: &str, idle_after: &str) -> Result<()> {
         self.object(json!({
             "apiVersion": "rouse.dev/v1alpha1", "kind": "ScaledWorkload", "metadata": {"name": name},
-            "spec": {"http": {"hosts": [host(name)]}, "idleAfter": idle_after, "replicas": {"max": 1}},
+            "spec": {"http": {"hosts": [host(name)]}, "idleAfter": idle_after, "replicas": {"max": 1}, "onDelete": "keep"},
         }))
         .await
+    }
+
+    fn workloads(&self) -> Api<DynamicObject> {
+        let kind = GroupVersionKind::gvk("rouse.dev", "v1alpha1", "ScaledWorkload");
+        let resource = ApiResource::from_gvk(&kind);
+        Api::namespaced_with(self.client.clone(), NAMESPACE, &resource)
+    }
+
+    /// How many ScaledWorkloads have a state in their status.
+    pub(super) async fn told(&self) -> Result<usize> {
+        let all = self.workloads().list(&ListParams::default()).await;
+        let all = all.while_(|| "listing ScaledWorkloads".to_owned())?;
+        let told = |one: &&DynamicObject| one.data["status"]["state"].is_string();
+        Ok(all.items.iter().filter(told).count())
+    }
+
+    /// Deletes ScaledWorkloads.
+    pub(super) async fn unscale(&self, names: &[String]) -> Result<()> {
+        let (workloads, gone) = (self.workloads(), DeleteParams::default());
+        let delete = stream::iter(names).map(|name| workloads.delete(name, &gone));
+        let deleted: Vec<_> = delete.buffer_unordered(32).collect().await;
+        for one in deleted {
+            one.while_(|| "deleting a ScaledWorkload".to_owned())?;
+        }
+        Ok(())
     }
 
     pub(super) async fn object(&self, mut object: Value) -> Result<()> {

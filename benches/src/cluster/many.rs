@@ -1,4 +1,4 @@
-//! The same with many idle workloads beside, and while many are being taken in.
+//! The same with many idle workloads beside, and while many more are being taken in.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -28,6 +28,7 @@ pub(super) async fn table(bed: &Bed, counts: &[u32], wakes: u32) -> Result<Strin
         let took = take_in(bed, made, *count).await?;
         let new = count.saturating_sub(made);
         made = made.max(*count);
+        settled(bed, made).await?;
         let (proxy, scaler) = usage(bed).await?;
         let (bare, rouse) = cold::whole(bed, &format!("beside{count}"), wakes).await?;
         let _ = writeln!(
@@ -43,25 +44,68 @@ pub(super) async fn table(bed: &Bed, counts: &[u32], wakes: u32) -> Result<Strin
             scaler.cpu,
         );
     }
+    text.push_str(&meanwhile(bed, made, wakes).await?);
     Ok(text)
+}
+
+/// Cold requests while that many ScaledWorkloads are made for Deployments that are there.
+const TAKEN_IN: u32 = 1000;
+
+/// The same while [`TAKEN_IN`] more are taken in, again and again until all are measured.
+async fn meanwhile(bed: &Bed, made: u32, wakes: u32) -> Result<String> {
+    let names: Vec<_> = (made..made + TAKEN_IN)
+        .map(|n| format!("idle-{n}"))
+        .collect();
+    deployed(bed, &names).await?;
+    let busy = async {
+        loop {
+            specified(bed, &names).await?;
+            bed.unscale(&names).await?;
+        }
+    };
+    let (bare, rouse) = tokio::select! {
+        cold = cold::whole(bed, "meanwhile", wakes) => cold?,
+        stopped = busy => {
+            let stopped: Result<std::convert::Infallible> = stopped;
+            match stopped? {}
+        }
+    };
+    Ok(format!(
+        "\nWhile {TAKEN_IN} more are made and deleted, over and over: cold, bare p50 {:.1} ms, Rouse p50 {:.1} ms, p90 {:.1} ms.\n",
+        percentile(&bare, 0.5),
+        percentile(&rouse, 0.5),
+        percentile(&rouse, 0.9),
+    ))
+}
+
+/// Waits until each object has a status: then what is idle is idle.
+async fn settled(bed: &Bed, made: u32) -> Result<()> {
+    until("every object has its status", async || {
+        Ok(bed.told().await? >= made as usize)
+    })
+    .await
+}
+
+async fn deployed(bed: &Bed, names: &[String]) -> Result<()> {
+    let deploy = stream::iter(names)
+        .map(|name| bed.deploy(name, &[]))
+        .buffer_unordered(AT_ONCE);
+    deploy.collect::<Vec<_>>().await.into_iter().collect()
+}
+
+async fn specified(bed: &Bed, names: &[String]) -> Result<()> {
+    let scaled = stream::iter(names)
+        .map(|name| bed.scaled(name, "5m"))
+        .buffer_unordered(AT_ONCE);
+    scaled.collect::<Vec<_>>().await.into_iter().collect()
 }
 
 /// Makes the workloads and waits until the proxy has the last; in seconds, from the first ScaledWorkload to the last route.
 async fn take_in(bed: &Bed, from: u32, to: u32) -> Result<f64> {
     let names: Vec<_> = (from..to).map(|n| format!("idle-{n}")).collect();
-    let deploy = stream::iter(&names)
-        .map(|name| bed.deploy(name, &[]))
-        .buffer_unordered(AT_ONCE);
-    for done in deploy.collect::<Vec<_>>().await {
-        done?;
-    }
+    deployed(bed, &names).await?;
     let began = Instant::now();
-    let scaled = stream::iter(&names)
-        .map(|name| bed.scaled(name, "5m"))
-        .buffer_unordered(AT_ONCE);
-    for done in scaled.collect::<Vec<_>>().await {
-        done?;
-    }
+    specified(bed, &names).await?;
     if let Some(last) = names.last() {
         let admin = std::net::SocketAddr::new(bed.proxy.ip(), 9090);
         until("the last is routed", async || {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -18,6 +20,7 @@ pub(super) struct Metrics {
     wakes: Family<WakeLabels, Counter>,
     sleeps: Family<WorkloadLabels, Counter>,
     stages: Family<StageLabels, Histogram, fn() -> Histogram>,
+    scales: Family<DirectionLabels, Histogram, fn() -> Histogram>,
     leader: Gauge,
     members: Family<MemberLabels, Gauge>,
 }
@@ -49,6 +52,11 @@ struct StageLabels {
     stage: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DirectionLabels {
+    direction: &'static str,
+}
+
 /// 1 ms to about a minute.
 fn stage_histogram() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 17))
@@ -61,6 +69,7 @@ impl Metrics {
             wakes: Family::default(),
             sleeps: Family::default(),
             stages: Family::new_with_constructor(stage_histogram),
+            scales: Family::new_with_constructor(stage_histogram),
             leader: Gauge::default(),
             members: Family::default(),
         };
@@ -84,6 +93,11 @@ impl Metrics {
             "wake_stage_seconds",
             "What successful wakes were made of: start until the replica was started, ready from there until it was ready",
             metrics.stages.clone(),
+        );
+        scaler.register(
+            "scale_seconds",
+            "From the moment a count was asked of the platform to its answer, by direction: up or down",
+            metrics.scales.clone(),
         );
         scaler.register(
             "leader",
@@ -123,6 +137,14 @@ impl Metrics {
                 .get_or_create(&ReplicaLabels { workload, state })
                 .set(i64::from(count));
         }
+    }
+
+    /// The platform has answered.
+    pub(super) fn scaled(&self, up: bool, took: Duration) {
+        let direction = if up { "up" } else { "down" };
+        self.scales
+            .get_or_create(&DirectionLabels { direction })
+            .observe(took.as_secs_f64());
     }
 
     pub(super) fn note(&self, event: &WorkloadEvent) {

@@ -196,7 +196,8 @@ impl<P: Platform> Shell<P> {
                     "scale-down"
                 });
                 let role = (order.to < order.from).then(|| self.role.clone());
-                self.scales.spawn(scale(self.platform.clone(), order, role));
+                let (platform, metrics) = (self.platform.clone(), self.metrics.clone());
+                self.scales.spawn(scale(platform, order, role, metrics));
             }
             Action::Send(session, message) => {
                 if matches!(message, ToProxy::Quiesce { .. }) {
@@ -249,9 +250,10 @@ async fn scale<P: Platform>(
     platform: Arc<P>,
     order: ScaleOrder,
     role: Option<CancellationToken>,
+    metrics: Metrics,
 ) -> Event {
     let workload = order.workload.clone();
-    let up = order.to > order.from;
+    let (up, began) = (order.to > order.from, Instant::now());
     let over = async {
         match role {
             Some(role) => role.cancelled().await,
@@ -267,6 +269,7 @@ async fn scale<P: Platform>(
         }
         scaled = timeout(SCALE_TIMEOUT, platform.scale(order)) => scaled,
     };
+    metrics.scaled(up, began.elapsed());
     rouse_failpoint::pass(if up { "scaled-up" } else { "scaled-down" });
     match scaled {
         Ok(Ok(count)) => Event::ScaleDone(workload, count),
