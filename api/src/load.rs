@@ -20,6 +20,7 @@ mod scalar;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tree;
+mod wakes;
 
 use std::path::PathBuf;
 
@@ -29,6 +30,7 @@ use crate::workload::{Workload, WorkloadId};
 pub use conflict::{Claim, Conflict, RouteClaim, conflicts};
 use document::Document;
 pub use problem::Problem;
+pub use wakes::{Wakes, WakesProblem, wakes};
 
 /// Where the workloads will run: decides what `target` may be, and what is supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,8 +25,8 @@ pub use process::{
     ExecProbe, GrpcProbe, HttpGetProbe, HttpHeader, ProcessSpec, ReadinessProbe, TcpSocketProbe,
 };
 pub use scalar::{
-    ApiVersion, Duration, HeaderName, HeaderValue, Host, Kind, Name, NotNegative, ObjectName, Path,
-    Positive, Quantity, StatusCode,
+    ApiVersion, CronExpression, Duration, HeaderName, HeaderValue, Host, Kind, Name, NotNegative,
+    ObjectName, Path, Positive, Quantity, StatusCode, ZoneName,
 };
 pub(crate) use scalar::{LONGEST_NAME, NAME};
 pub use spec::{Behavior, LightSleep, Mode, OnDelete, Replicas, ScaleIn, Sleep, Spec, TargetSpec};

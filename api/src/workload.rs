@@ -6,6 +6,7 @@ mod id;
 mod process;
 mod route;
 mod scale;
+mod trigger;
 
 pub use behavior::Behavior;
 pub use http::{Dial, Hold, Http, Protocol, Readiness, Service, ServicePort, Timeouts};
@@ -13,6 +14,7 @@ pub use id::WorkloadId;
 pub use process::{Probe, ProbeAction, Process};
 pub use route::{HeaderMatch, HostPattern, InvalidHost, InvalidPath, PathPrefix, Route};
 pub use scale::{OnDelete, Scale};
+pub use trigger::{Cron, Source, Trigger};
 
 /// One thing that scales, as the scaler sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +25,11 @@ pub struct Workload {
     pub scale: Scale,
     /// How requests reach it; absent for a worker that only triggers scale.
     pub http: Option<Http>,
+    /// Sources of demand other than HTTP.
+    pub triggers: Vec<Trigger>,
+    /// Others of its namespace that are woken together with it, and kept while it is awake. It is none of them, but that they are there is
+    /// not known, nor that none of them wakes it in turn: see [`wakes`](crate::load::wakes).
+    pub wakes: Vec<WorkloadId>,
     /// What a replica is.
     pub target: Target,
     /// Of two workloads that claim one route the smaller keeps it; of two alike the one whose id is smaller. In files their order,

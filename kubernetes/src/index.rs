@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rouse_api::link::Failure;
 use rouse_api::workload::{OnDelete, Scalable};
 use rouse_scaler::platform::Count;
 use tokio::time::Instant;
@@ -84,6 +85,7 @@ struct Entry {
     empty_since: Option<Instant>,
     due: Option<Instant>,
     conflicts: Vec<String>,
+    wakes: Option<Failure>,
 }
 
 /// A target whose workload is no more.

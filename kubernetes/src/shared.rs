@@ -155,8 +155,10 @@ impl Shared {
         let snapshot = self.state.lock().index.snapshot();
         let workloads = workloads::resolve(snapshot);
         let conflicts = workloads::conflicts(&workloads);
+        let unwoken = workloads::unwoken(&workloads);
         let mut state = self.state.lock();
         state.index.note_conflicts(conflicts);
+        state.index.note_wakes(unwoken);
         self.flush(&mut state, Instant::now());
         workloads
     }

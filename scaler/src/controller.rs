@@ -5,6 +5,7 @@
 
 mod apply;
 mod capacity;
+mod clock;
 mod counts;
 mod deadline;
 mod drain;
@@ -12,6 +13,7 @@ mod entry;
 mod evaluate;
 mod event;
 mod history;
+mod initial;
 mod link;
 mod members;
 mod notice;
@@ -21,7 +23,9 @@ mod saved;
 mod sleep;
 mod status;
 mod told;
+mod triggers;
 mod wake;
+mod wakes;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +33,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rouse_api::link::{Epoch, Routes, Term, ToProxy};
 use rouse_api::workload::{Behavior, WorkloadId};
 use tokio::time::Instant;
@@ -36,6 +41,7 @@ use tokio::time::Instant;
 use crate::ScalerConfig;
 use crate::demand::Roster;
 use crate::platform::Observation;
+use clock::Clock;
 use entry::Entry;
 pub use event::{Action, Event, SessionId};
 pub use history::{DecisionHistory, MOST_DECISIONS, PastDecision};
@@ -46,6 +52,7 @@ pub use status::{
     DecisionStatus, FailureStatus, ReplicaStatus, ScalerStatus, SleepStatus, WakeOutcome,
     WakeStatus, WorkloadStatus,
 };
+use wakes::Need;
 
 /// The state of all workloads.
 #[derive(Debug)]
@@ -59,11 +66,18 @@ pub struct Controller {
     epoch: Epoch,
     /// Workloads that are being put to sleep.
     going: usize,
+    clock: Clock,
+    /// Who is woken with whom; without circles.
+    wakes: BTreeMap<WorkloadId, Vec<WorkloadId>>,
+    /// Not passed on yet; empty between events.
+    needs: Vec<Need>,
 }
 
 /// What an entry needs while it handles one event.
 struct Turn<'a> {
     now: Instant,
+    /// The wall clock's time.
+    wall: Option<Timestamp>,
     config: &'a ScalerConfig,
     leads: Option<Term>,
     members: &'a Members,
@@ -96,6 +110,9 @@ impl Controller {
             routes: Arc::default(),
             epoch: 0,
             going: 0,
+            clock: Clock::default(),
+            wakes: BTreeMap::new(),
+            needs: Vec::new(),
         }
     }
 
@@ -124,8 +141,10 @@ impl Controller {
                     entry.scale_failed(&error, turn);
                 });
             }
+            Event::Clock(told) => self.clock(told, now, &mut out),
             Event::Tick => self.tick(now, &mut out),
         }
+        self.pass_on_needs(now, &mut out);
         out
     }
 
@@ -149,6 +168,7 @@ impl Controller {
         let went = usize::from(entry.is_going());
         let mut turn = Turn {
             now,
+            wall: self.clock.at(now),
             config: &self.config,
             leads: self.leads,
             members: &self.members,
@@ -160,6 +180,8 @@ impl Controller {
         entry.evaluate(&mut turn);
         let (gone, deadline) = (entry.is_gone(), entry.deadline(&turn));
         let goes = usize::from(entry.is_going() && !gone);
+        let needs = entry.needs_others();
+        let needs = (std::mem::replace(&mut entry.needs, needs) != needs).then_some(needs);
         self.going = (self.going + goes).saturating_sub(went);
         if let Some(old) = std::mem::replace(&mut entry.due, deadline) {
             self.deadlines.remove(&(old, workload.clone()));
@@ -171,6 +193,9 @@ impl Controller {
             out.push(Action::Emit(WorkloadEvent { workload, kind }));
         } else if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, workload.clone()));
+        }
+        if let Some(woken) = needs {
+            self.note_need(workload, woken);
         }
     }
 

@@ -35,6 +35,8 @@ pub struct Observation {
     pub governed: Option<u32>,
     /// The Service's own address.
     pub service: Option<SocketAddr>,
+    /// The platform has no record that the workload was ever scaled or looked after: it may begin with its initial count.
+    pub fresh: bool,
 }
 
 /// How many replicas a target shall have, by the platform.
@@ -59,6 +61,7 @@ impl Observation {
             blocked: None,
             governed: None,
             service: None,
+            fresh: false,
         }
     }
 }

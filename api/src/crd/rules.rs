@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::load::resolve::{LARGEST_ROUTE, MOST_REPLICAS, MOST_ROUTES, MOST_RULES, MOST_TRIGGERS};
+use crate::load::resolve::{
+    LARGEST_ROUTE, MOST_REPLICAS, MOST_ROUTES, MOST_RULES, MOST_TRIGGERS, MOST_WAKES,
+};
 use crate::workload::Scale;
 
 /// Where in `spec` (`[]`: each element), the rule in CEL, what it says when it is broken, and at which field.
@@ -18,18 +20,11 @@ const NOT_YET: &str = "is not supported by this version; leave it out";
 
 const RULES: &[Rule] = &[
     (
-        "",
-        "has(self.http) || (has(self.triggers) && size(self.triggers) > 0) || (has(self.replicas) && has(self.replicas.min) && self.replicas.min > 0)",
-        "there is neither http nor a trigger nor a workload that wakes this one: it would never run; add one of them, or write min: 1",
-        ".replicas.min",
-    ),
-    (
         "mode",
         "self != 'observe'",
         "is not supported by this version; write active, or leave it out",
         "",
     ),
-    ("replicas.initial", NEVER, NOT_YET, ""),
     (
         "replicas",
         "!has(self.min) || !has(self.max) || self.min <= self.max",
@@ -41,6 +36,12 @@ const RULES: &[Rule] = &[
         "!has(self.onWake) || !has(self.max) || self.onWake <= self.max",
         "onWake may not be above max, which is 10 unless said",
         ".onWake",
+    ),
+    (
+        "replicas",
+        "!has(self.initial) || !has(self.max) || self.initial <= self.max",
+        "initial may not be above max, which is 10 unless said",
+        ".initial",
     ),
     (
         "sleep",
@@ -93,10 +94,18 @@ const RULES: &[Rule] = &[
         "",
     ),
     (
-        "triggers",
-        EMPTY,
-        "is not supported by this version; leave it out: demand comes from http",
         "",
+        "!has(self.triggers) || !has(self.replicas) || !has(self.replicas.max) || self.triggers.all(t, !has(t.cron) || t.cron.replicas <= self.replicas.max)",
+        "a cron trigger asks for more than replicas.max: there are never more",
+        ".triggers",
+    ),
+    ("triggers[].sqs", NEVER, NOT_YET, ""),
+    ("triggers[].prometheus", NEVER, NOT_YET, ""),
+    (
+        "triggers[].cron",
+        "self.start != self.end",
+        "is the same as start: the window would never end; write when it ends, or replicas.min for one that is always",
+        ".end",
     ),
     (
         "triggers[]",
@@ -104,7 +113,12 @@ const RULES: &[Rule] = &[
         "write exactly one of sqs, prometheus and cron",
         "",
     ),
-    ("wakes", EMPTY, NOT_YET, ""),
+    (
+        "wakes",
+        "self.all(name, self.exists_one(other, other == name))",
+        "is there twice; leave one out",
+        "",
+    ),
     (
         "target.process",
         NEVER,
@@ -208,6 +222,7 @@ fn values() -> Vec<(&'static str, &'static str, Value)> {
         ("replicas.min", "default", json!(default.min)),
         ("replicas.max", "default", json!(default.max)),
         ("triggers", "maxItems", json!(MOST_TRIGGERS)),
+        ("wakes", "maxItems", json!(MOST_WAKES)),
         ("http.rules", "maxItems", json!(MOST_RULES)),
         ("http.hosts", "maxItems", json!(LARGEST_ROUTE)),
         ("http.routes", "maxItems", json!(MOST_ROUTES)),

@@ -17,9 +17,8 @@ pub(super) fn check(entries: &mut [Entry], complete: bool, mode: Mode) {
 
 /// Notes what contradicts within one object, whatever others there are.
 pub(super) fn check_alone(entry: &mut Entry) {
+    // Whom it wakes and who wakes it is looked at with all of them together.
     routes(std::slice::from_mut(entry));
-    // Nobody can wake it in this version.
-    never_runs(entry, false);
 }
 
 /// Notes in a later document that `key` is taken, with the first one's place.
@@ -144,6 +143,14 @@ fn routes(entries: &mut [Entry]) {
 }
 
 fn wakes(entries: &mut [Entry], complete: bool) {
+    let named: Vec<(WorkloadId, Vec<WorkloadId>)> = entries.iter().filter_map(named).collect();
+    let places: HashMap<&WorkloadId, usize> = named
+        .iter()
+        .enumerate()
+        .map(|(i, (id, _))| (id, i))
+        .collect();
+    let steps: Vec<_> = named.iter().map(|(id, names)| (id, &**names)).collect();
+    let closing = super::wakes::closing(&steps, &places);
     let known: HashSet<_> = entries
         .iter()
         .filter_map(|entry| entry.id.clone())
@@ -151,21 +158,22 @@ fn wakes(entries: &mut [Entry], complete: bool) {
     // A document that could not be read may be the one that is meant.
     let complete = complete && entries.iter().all(|entry| entry.id.is_some());
     let mut woken = HashSet::new();
-    for entry in entries.iter_mut() {
-        let (Some(id), Some(spec)) = (&entry.id, &entry.resource.spec) else {
+    let with_spec = |entry: &&mut Entry| entry.id.is_some() && entry.resource.spec.is_some();
+    for (place, entry) in entries.iter_mut().filter(with_spec).enumerate() {
+        let Some((id, names)) = named.get(place) else {
             continue;
         };
-        for (i, name) in spec.wakes.iter().enumerate() {
-            let other = WorkloadId::new(id.namespace(), name.as_str());
+        for (i, other) in names.iter().enumerate() {
             let at = FieldPath::of("spec.wakes").index(i);
-            if other == *id {
-                entry
-                    .document
-                    .refuse(&at, "is the workload itself; leave it out");
-            } else if complete && !known.contains(&other) {
-                entry.document.refuse(&at, format!("is {other}, which is not there; write the name of a workload of this namespace"));
+            let document = &mut entry.document;
+            if other == id {
+                // Told already.
+            } else if complete && !known.contains(other) {
+                document.refuse(&at, format!("is {other}, which is not there; write the name of a workload of this namespace"));
+            } else if closing.contains(&(place, i)) {
+                document.refuse(&at, format!("is {other}, which wakes {id} in turn: neither could ever sleep; leave one of them out"));
             } else {
-                woken.insert(other);
+                woken.insert(other.clone());
             }
         }
     }
@@ -173,6 +181,13 @@ fn wakes(entries: &mut [Entry], complete: bool) {
         let is_woken = !complete || entry.id.as_ref().is_some_and(|id| woken.contains(id));
         never_runs(entry, is_woken);
     }
+}
+
+/// Who wakes whom, as it is written.
+fn named(entry: &Entry) -> Option<(WorkloadId, Vec<WorkloadId>)> {
+    let (id, spec) = (entry.id.as_ref()?, entry.resource.spec.as_ref()?);
+    let of = |name: &crate::resource::Name| WorkloadId::new(id.namespace(), name.as_str());
+    Some((id.clone(), spec.wakes.iter().map(of).collect()))
 }
 
 fn never_runs(entry: &mut Entry, is_woken: bool) {

@@ -4,6 +4,7 @@ mod behavior;
 mod http;
 mod object;
 mod process;
+mod trigger;
 mod unsupported;
 
 use super::Mode;
@@ -15,7 +16,11 @@ use crate::workload::{OnDelete, Scale, Target, Workload, WorkloadId};
 pub(crate) use http::{LARGEST_ROUTE, MOST_ROUTES};
 pub(super) use http::{Single, expanded, routes};
 pub(super) use object::{DEFAULT_API_VERSION, DEFAULT_KIND};
-pub(crate) use unsupported::{MOST_RULES, MOST_TRIGGERS};
+pub(crate) use trigger::MOST_TRIGGERS;
+pub(crate) use unsupported::MOST_RULES;
+
+/// Entries of `wakes`.
+pub(crate) const MOST_WAKES: usize = 32;
 
 /// Kubernetes counts replicas with signed 32 bits.
 pub(crate) const MOST_REPLICAS: u32 = i32::MAX.unsigned_abs();
@@ -55,6 +60,8 @@ pub(super) fn workload(
 ) -> Option<Workload> {
     let spec = resource.spec.as_ref()?;
     let scale = scale(document, spec, mode);
+    let triggers = trigger::triggers(document, spec, &scale);
+    let wakes = wakes(document, spec, id);
     let mut http = spec.http.as_ref().map(|http| http::http(document, http));
     let target = match mode {
         Mode::Standalone => process::target(document, spec).map(Target::Process),
@@ -74,8 +81,30 @@ pub(super) fn workload(
         id: id?.clone(),
         scale,
         http,
+        triggers,
+        wakes,
         target: target?,
     })
+}
+
+fn wakes(document: &mut Document, spec: &Spec, id: Option<&WorkloadId>) -> Vec<WorkloadId> {
+    let at = FieldPath::of("spec.wakes");
+    http::at_most(document, &at, spec.wakes.len(), MOST_WAKES);
+    let Some(id) = id else {
+        return Vec::new();
+    };
+    let mut wakes = Vec::new();
+    for (i, name) in spec.wakes.iter().enumerate() {
+        let other = WorkloadId::new(id.namespace(), name.as_str());
+        if other == *id {
+            document.refuse(&at.index(i), "is the workload itself; leave it out");
+        } else if wakes.contains(&other) {
+            document.refuse(&at.index(i), "is there twice; leave one out");
+        } else {
+            wakes.push(other);
+        }
+    }
+    wakes
 }
 
 fn scale(document: &mut Document, spec: &Spec, mode: Mode) -> Scale {
@@ -97,13 +126,18 @@ fn scale(document: &mut Document, spec: &Spec, mode: Mode) -> Scale {
     let on_wake = replicas.on_wake.map(std::num::NonZeroU32::get);
     if let Some(on_wake) = on_wake.filter(|on_wake| *on_wake > max) {
         let message = format!("is {on_wake} but {says} {max}: onWake may not be above max");
-        document.refuse_between(&at.key("onWake"), &[max_at], message);
+        document.refuse_between(&at.key("onWake"), std::slice::from_ref(&max_at), message);
+    }
+    if let Some(initial) = replicas.initial.filter(|initial| *initial > max) {
+        let message = format!("is {initial} but {says} {max}: initial may not be above max");
+        document.refuse_between(&at.key("initial"), &[max_at], message);
     }
     if mode == Mode::Cluster {
         for (field, given) in [
             ("min", replicas.min),
             ("max", replicas.max.map(std::num::NonZeroU32::get)),
             ("onWake", on_wake),
+            ("initial", replicas.initial),
         ] {
             if let Some(given) = given.filter(|given| *given > MOST_REPLICAS) {
                 let message = format!("is {given}: in a cluster {MOST_REPLICAS} are the most");
@@ -114,6 +148,7 @@ fn scale(document: &mut Document, spec: &Spec, mode: Mode) -> Scale {
     Scale {
         min,
         max,
+        initial: replicas.initial,
         on_wake: on_wake.unwrap_or(min.max(default.on_wake)),
         idle_after: spec
             .idle_after

@@ -5,6 +5,8 @@ mod cluster;
 mod conflict;
 mod good;
 mod robust;
+mod triggers;
+mod wakes;
 
 use serde_json::{Value as Json, json};
 

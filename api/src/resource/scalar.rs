@@ -1,5 +1,6 @@
 //! Scalars that check themselves: each is written as text or a number and refuses what it can't be.
 
+mod clock;
 mod duration;
 mod name;
 mod number;
@@ -10,6 +11,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+pub use clock::{CronExpression, ZoneName};
 pub use duration::Duration;
 pub use name::Name;
 pub use number::{NotNegative, Positive, StatusCode};

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{NotNegative, Positive};
+use super::{CronExpression, NotNegative, Positive, ZoneName};
 
 /// A source of demand other than HTTP. Exactly one.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -54,11 +54,11 @@ pub struct Prometheus {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Cron {
     /// IANA name, e.g. `Asia/Tokyo`.
-    pub timezone: String,
-    /// Five fields: minute, hour, day of month, month, day of week.
-    pub start: String,
-    /// Five fields.
-    pub end: String,
-    /// At least this many meanwhile.
+    pub timezone: ZoneName,
+    /// From then on. Five fields: minute, hour, day of month, month, day of week.
+    pub start: CronExpression,
+    /// Until then. Where both come at one moment it goes on.
+    pub end: CronExpression,
+    /// At least this many meanwhile, ready at the start.
     pub replicas: std::num::NonZeroU32,
 }

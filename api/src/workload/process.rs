@@ -11,8 +11,10 @@ pub struct Process {
     pub env: BTreeMap<String, String>,
     /// Working folder; absent: Rouse's own. A relative one is relative to the resource's file.
     pub working_dir: Option<PathBuf>,
-    /// When a replica is ready. Absent: as soon as its port accepts.
+    /// When a replica is ready. Absent: as soon as its port accepts, or, when it `listens` to none, as it runs.
     pub readiness: Option<Probe>,
+    /// Requests come to its port.
+    pub listens: bool,
     /// From SIGTERM to SIGKILL.
     pub termination_grace_period: Duration,
 }

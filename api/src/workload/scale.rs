@@ -11,6 +11,8 @@ pub struct Scale {
     pub max: u32,
     /// The smallest count other than zero: what a wake asks for at least. From 1 to `max`.
     pub on_wake: u32,
+    /// What it begins with when it is seen for the first time; at most `max`. `None`: with what is there.
+    pub initial: Option<u32>,
     /// Without any demand for this long the workload sleeps (when `min` is 0).
     pub idle_after: Duration,
     /// What becomes of the target when the workload is no more, in a cluster.
@@ -37,6 +39,7 @@ impl Default for Scale {
             min: 0,
             max: 10,
             on_wake: 1,
+            initial: None,
             idle_after: Duration::from_secs(300),
             on_delete: OnDelete::default(),
             behavior: Behavior::default(),

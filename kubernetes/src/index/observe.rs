@@ -70,6 +70,7 @@ impl Index {
         };
         let observation = Observation {
             workload: entry.object.key.clone(),
+            fresh: entry.object.recorded.replicas.is_none(),
             replicas,
             failure: troubled.failure,
             progress: troubled.progress,

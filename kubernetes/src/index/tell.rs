@@ -40,6 +40,7 @@ impl Index {
                 .map(|problems| problems.to_vec())
                 .unwrap_or_default(),
             conflicts: entry.conflicts.clone(),
+            wakes: entry.wakes.clone(),
             blocked: None,
             failure: None,
             progress: None,

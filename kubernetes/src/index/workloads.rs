@@ -49,6 +49,7 @@ impl Index {
             empty_since: None,
             due: None,
             conflicts: Vec::new(),
+            wakes: None,
         };
         let old = self.entries.remove(&key);
         if let Some(old) = &old {
@@ -71,6 +72,7 @@ impl Index {
             if same {
                 (entry.hand, entry.found) = (old.hand, old.found);
                 (entry.empty_since, entry.conflicts) = (old.empty_since, old.conflicts);
+                entry.wakes = old.wakes;
             }
         }
         (entry.target, entry.service) = (target, service);
@@ -211,6 +213,7 @@ impl Index {
     pub fn workloads(&mut self) -> Vec<Workload> {
         let workloads = resolve(self.snapshot());
         self.note_conflicts(conflicts(&workloads));
+        self.note_wakes(unwoken(&workloads));
         workloads
     }
 
@@ -249,6 +252,17 @@ impl Index {
         port.map_or(Protocol::Http1, |port| port.protocol)
     }
 
+    /// Of each object what of its `wakes` is not done.
+    pub fn note_wakes(&mut self, mut undone: BTreeMap<Key, Failure>) {
+        for (key, entry) in &mut self.entries {
+            let wakes = undone.remove(key);
+            if entry.wakes != wakes {
+                entry.wakes = wakes;
+                self.changed.insert(key.clone());
+            }
+        }
+    }
+
     /// Of each object the routes that another holds.
     pub fn note_conflicts(&mut self, mut lost: BTreeMap<Key, Vec<String>>) {
         for (key, entry) in &mut self.entries {
@@ -259,6 +273,29 @@ impl Index {
             }
         }
     }
+}
+
+/// Of each workload what of its `wakes` is not done, or that nothing ever wakes it. Takes its time, too.
+#[must_use]
+pub fn unwoken(workloads: &[Workload]) -> BTreeMap<Key, Failure> {
+    let mut all: BTreeMap<Key, Failure> = BTreeMap::new();
+    for problem in load::wakes(workloads).problems {
+        let never = matches!(problem, load::WakesProblem::NeverRuns { .. });
+        let told = all.entry(problem.of().clone()).or_insert_with(|| Failure {
+            reason: if never {
+                "NeverRuns"
+            } else {
+                "WakesIncomplete"
+            }
+            .to_owned(),
+            message: String::new(),
+        });
+        if !told.message.is_empty() {
+            told.message.push_str("; ");
+        }
+        told.message.push_str(&problem.to_string());
+    }
+    all
 }
 
 /// By rank and id, each with its protocol. Takes its time with thousands: not for under a lock.

@@ -104,6 +104,9 @@ fn last_wake(
     let words = match cause.cause {
         WakeCause::Held { .. } => "held requests",
         WakeCause::Minimum => "replicas.min",
+        WakeCause::Trigger => "trigger",
+        WakeCause::Schedule => "schedule",
+        WakeCause::Needed => "another workload's wakes",
         WakeCause::Elsewhere => "count raised by another",
     };
     Some(LastWake {
@@ -251,6 +254,9 @@ fn degraded(facts: &Facts) -> Said {
         |holds, reason, message: &str| Said::new(ConditionType::Degraded, holds, reason, message);
     if let Some(failure) = &facts.failure {
         return said(true, &failure.reason, &failure.message);
+    }
+    if let Some(wakes) = &facts.wakes {
+        return said(true, &wakes.reason, &wakes.message);
     }
     match &facts.governed {
         Some(governor) if governor.min == 0 => {

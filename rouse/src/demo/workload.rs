@@ -40,6 +40,8 @@ pub(super) fn hello(args: &DemoArgs) -> Result<Workload, Error> {
             },
             ..Scale::default()
         },
+        triggers: Vec::new(),
+        wakes: Vec::new(),
         http: Some(Http {
             routes: vec![any],
             service: None,
@@ -57,6 +59,7 @@ pub(super) fn hello(args: &DemoArgs) -> Result<Workload, Error> {
             env: BTreeMap::new(),
             working_dir: None,
             readiness: None,
+            listens: true,
             termination_grace_period: Duration::from_secs(5),
         }),
     })

@@ -34,7 +34,7 @@
 //! | TargetBurstCapacity | none: the proxy never leaves the path |
 //! | FastScaleToZero | `wake::a_get_wakes_it_...` (`idleAfter: 1s`) |
 //! | ActivationScale, MinScale | `scaling::a_wake_begins_with_...`, `scaling::the_least_stays_when_nobody_asks` |
-//! | InitialScale | none: `replicas.initial` is refused by this version |
+//! | InitialScale | `triggers::a_new_workload_begins_with_...`, `triggers::a_restart_of_scalers_...` |
 //! | ActivatorOverload, SingleConcurrency | none: `concurrency.limit` is refused in a cluster by this version; `e2e_wake` has them for one proxy |
 //! | DestroyPodInflight | `pods::a_deleted_pod_finishes_what_it_has` |
 //! | RevisionTimeout: start, idle | `upstream::an_answer_that_does_not_begin_...`; idle in `rouse-proxy`'s tests |
@@ -68,6 +68,7 @@ mod scaling;
 mod space;
 #[path = "../support/mod.rs"]
 mod support;
+mod triggers;
 mod upstream;
 mod wake;
 
@@ -116,8 +117,9 @@ fn main() -> ExitCode {
         ownership::CASES,
         pods::CASES,
         rights::CASES,
+        triggers::CASES,
     ];
-    let alone = [named::CASES, points::CASES, faults::CASES];
+    let alone = [named::CASES, points::CASES, triggers::ALONE, faults::CASES];
     if arguments.list {
         let all = side_by_side
             .iter()

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use rouse_api::link::{RoutedWorkload, Routes, ToProxy};
+use rouse_api::load;
 use rouse_api::workload::{Http, Workload, WorkloadId};
 use tokio::time::Instant;
 
@@ -18,6 +19,7 @@ impl Controller {
         out: &mut Vec<Action>,
     ) {
         self.route(&workloads, out);
+        let wakes = load::wakes(&workloads).wakes;
         let kept: BTreeSet<WorkloadId> = workloads
             .iter()
             .map(|workload| workload.id.clone())
@@ -48,6 +50,7 @@ impl Controller {
             }
             self.with(&id, now, out, |entry, turn| entry.specify(workload, turn));
         }
+        self.set_wakes(wakes, now, out);
     }
 
     fn route(&mut self, workloads: &[Workload], out: &mut Vec<Action>) {

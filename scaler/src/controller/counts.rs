@@ -19,6 +19,7 @@ impl Entry {
         self.governed = observation.governed;
         self.service = observation.service;
         self.seen = true;
+        self.fresh(first && observation.fresh, observation.fresh, turn);
         let live: std::collections::BTreeSet<_> =
             self.live().map(|replica| replica.id.clone()).collect();
         self.leaving.retain(|id, _| live.contains(id));

@@ -31,6 +31,7 @@ impl Entry {
             self.scale_after,
             self.sleep_after,
             self.probing.turn_ends(),
+            self.triggers.due(turn),
         ];
         let tick = now + turn.config.tick.max(LEAST_TICK);
         let tick = Some(tick).filter(|_| self.is_restless(turn));

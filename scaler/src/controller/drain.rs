@@ -67,7 +67,7 @@ impl Entry {
             .iter()
             .any(|replica| replica.id == *id && self.ready_since(replica).is_some());
         Victim {
-            waiting: if used {
+            waiting: if used && self.is_reached() {
                 turn.members.all().collect()
             } else {
                 BTreeSet::new()

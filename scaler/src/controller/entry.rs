@@ -14,6 +14,7 @@ use super::history::History;
 use super::probers::Probing;
 use super::saved::Saved;
 use super::status::{Last, Mark};
+use super::triggers::Triggers;
 use super::{Action, EventKind, Turn, WakeCause, WorkloadEvent};
 use crate::decide::{self, Decision, Policy};
 use crate::demand::{Demand, MemberNo};
@@ -59,6 +60,11 @@ pub(super) struct Entry {
     pub(super) due: Option<Instant>,
     pub(super) last: Last,
     pub(super) saved: Saved,
+    pub(super) triggers: Triggers,
+    /// What those that it wakes were told: see [`needs_others`](Self::needs_others).
+    pub(super) needs: Option<bool>,
+    /// The count to begin with, until it is reached.
+    pub(super) initial: Option<u32>,
     pub(super) told: Option<WorkloadState>,
     pub(super) counted: Option<(u32, u32, u32)>,
     pub(super) marked: Option<Mark>,
@@ -114,6 +120,10 @@ pub(super) struct Scaling {
 impl Entry {
     pub(super) fn new(workload: Arc<Workload>, now: Instant) -> Self {
         let behavior = workload.scale.behavior;
+        let triggers = Triggers::of(&workload);
+        // Others may have scaled it before: whether it was ever seen only its platform knows.
+        let shared = matches!(workload.target, Target::Scalable(_));
+        let initial = workload.scale.initial.filter(|_| !shared);
         Self {
             policy: Policy::of(&workload),
             demand: Demand::new(behavior.stable_window, behavior.panic_window, now),
@@ -144,6 +154,9 @@ impl Entry {
             due: None,
             last: Last::default(),
             saved: Saved::default(),
+            triggers,
+            needs: None,
+            initial,
             told: None,
             counted: None,
             marked: None,
@@ -160,6 +173,9 @@ impl Entry {
         if old != new {
             self.demand.look_over(new.stable_window, new.panic_window);
             self.decide.restart();
+        }
+        if self.workload.triggers != workload.triggers {
+            self.triggers.set(&workload);
         }
         self.workload = workload;
     }

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::entry::{Entry, Phase};
 use super::{EventKind, Turn, WakeCause};
-use crate::decide::{self, Decision};
+use crate::decide::{self, Ask, Decision};
 
 impl Entry {
     /// Does what follows from what is known, and tells the proxies.
@@ -13,7 +13,9 @@ impl Entry {
         self.keep_victims(turn);
         self.name_service();
         self.note_replicas(turn);
-        let decision = self.decide(turn);
+        self.has_begun(turn);
+        let mut decision = self.decide(turn);
+        self.begin_with(&mut decision);
         if self.removed {
             self.retire(turn);
         } else if let Some(blocked) = self.blocked.clone() {
@@ -39,7 +41,10 @@ impl Entry {
         self.decide.replicas = self.wanted;
         self.decide.capacity = self.capacity();
         let demand = self.demand.snapshot(&turn.members.roster, turn.now);
-        let (decision, state) = decide::decide(&self.policy, &demand, &[], &self.decide, turn.now);
+        let start = self.decide.capacity.start_time;
+        let readings = self.triggers.readings(start, turn);
+        let (decision, state) =
+            decide::decide(&self.policy, &demand, &readings, &self.decide, turn.now);
         self.decide = state;
         decision
     }
@@ -57,7 +62,7 @@ impl Entry {
                 self.failed(turn);
             }
             Phase::Failed { .. } if self.failure.is_none() => {
-                let cause = self.cause();
+                let cause = self.cause(None);
                 self.waking(cause, turn);
             }
             _ => {}
@@ -67,11 +72,11 @@ impl Entry {
     /// What the leader does.
     fn act(&mut self, decision: &Decision, turn: &mut Turn<'_>) {
         match &self.phase {
-            Phase::Asleep if decision.replicas > 0 => {
-                let cause = self.cause();
-                self.wake(cause, turn);
+            Phase::Asleep if decision.replicas > 0 => self.wake(decision, turn),
+            Phase::Waking(_) | Phase::Awake if decision.replicas == 0 => {
+                self.quiesce(turn);
+                self.continue_sleep(decision, turn);
             }
-            Phase::Waking(_) | Phase::Awake if decision.replicas == 0 => self.quiesce(turn),
             Phase::Waking(_) => self.raise(decision, turn),
             Phase::Awake => {
                 self.asked_since = None;
@@ -87,9 +92,8 @@ impl Entry {
     fn assist(&mut self, decision: &Decision, turn: &mut Turn<'_>) {
         let shared = self.is_shared();
         match &mut self.phase {
-            Phase::Asleep if decision.demand.held > 0 => {
-                let cause = self.cause();
-                self.wake(cause, turn);
+            Phase::Asleep if decision.demand.held > 0 || self.triggers.are_needed_now() => {
+                self.wake(decision, turn);
             }
             Phase::Waking(_) if decision.demand.held > 0 => self.raise(decision, turn),
             Phase::Awake => self.asked_since = None,
@@ -183,11 +187,20 @@ impl Entry {
         }
     }
 
-    pub(super) fn cause(&self) -> WakeCause {
-        match self.demand.current() {
-            0 => WakeCause::Minimum,
-            held => WakeCause::Held { held },
+    pub(super) fn cause(&self, decision: Option<&Decision>) -> WakeCause {
+        let ask = decision.map(|decision| &decision.ask);
+        match (self.demand.current(), ask) {
+            (0, Some(Ask::Schedule { .. })) => WakeCause::Schedule,
+            (0, Some(Ask::Trigger { .. } | Ask::Fallback { .. })) => WakeCause::Trigger,
+            (0, Some(Ask::Needed { .. })) => WakeCause::Needed,
+            (0, _) => WakeCause::Minimum,
+            (held, _) => WakeCause::Held { held },
         }
+    }
+
+    /// Whether proxies have a say: what no request reaches they know nothing of.
+    pub(super) fn is_reached(&self) -> bool {
+        self.policy.requests || self.demand.current() > 0
     }
 
     /// Victims that the platform did not take, for it chose others, stay; known once it has as few as it shall have.
@@ -202,7 +215,11 @@ impl Entry {
     }
 
     pub(super) fn idle_at(&self, turn: &Turn<'_>) -> Option<Instant> {
-        let active = self.demand.last_active(&turn.members.roster)?;
-        active.checked_add(self.policy.idle_after)
+        let triggered = self.decide.triggered();
+        let active = match self.is_reached() {
+            true => triggered.max(Some(self.demand.last_active(&turn.members.roster)?)),
+            false => triggered,
+        };
+        active?.checked_add(self.policy.idle_after)
     }
 }

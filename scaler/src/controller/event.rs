@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rouse_api::link::{EndpointId, MemberId, Term, ToProxy, ToScaler};
 use rouse_api::workload::{Workload, WorkloadId};
 use serde::Serialize;
@@ -40,6 +41,8 @@ pub enum Event {
     ScaleDone(WorkloadId, Count),
     /// The platform did not take on the last scale.
     ScaleFailed(WorkloadId, PlatformError),
+    /// What the wall clock says. Told at the start, and whenever it is another than by the time that has passed.
+    Clock(Timestamp),
     /// Time has passed: [`next_deadline`](super::Controller::next_deadline) is over.
     Tick,
 }

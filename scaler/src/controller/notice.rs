@@ -82,6 +82,12 @@ pub enum WakeCause {
     },
     /// It must have replicas.
     Minimum,
+    /// A trigger's value asks for it.
+    Trigger,
+    /// A schedule asks for it.
+    Schedule,
+    /// Another that needs it is awake.
+    Needed,
     /// Another scaler or somebody else has raised its count.
     Elsewhere,
 }
@@ -150,6 +156,9 @@ impl fmt::Display for WakeCause {
             Self::Held { held: 1 } => f.write_str("a request is held"),
             Self::Held { held } => write!(f, "{held} requests are held"),
             Self::Minimum => f.write_str("it never has fewer"),
+            Self::Trigger => f.write_str("a trigger asks for it"),
+            Self::Schedule => f.write_str("a schedule asks for it"),
+            Self::Needed => f.write_str("another that needs it is awake"),
             Self::Elsewhere => f.write_str("another has raised its count"),
         }
     }

@@ -1,5 +1,7 @@
 //! Down to zero: only after every proxy has confirmed that it sends nothing more.
 
+use std::collections::BTreeSet;
+
 use rouse_api::link::{Epoch, ToProxy};
 
 use super::entry::{Entry, Phase, Quiesce};
@@ -24,7 +26,7 @@ impl Entry {
             .into_iter()
             .flatten()
             .any(|at| turn.now < at);
-        let complete = turn.members.is_complete(turn.now);
+        let complete = self.is_heard(turn);
         let room = turn.going < MOST_AT_ONCE;
         if turn.leads.is_none() || !complete || self.scaling.is_some() || too_soon || !room {
             return;
@@ -39,15 +41,27 @@ impl Entry {
         };
         self.phase = Phase::Quiescing(Quiesce {
             epoch,
-            waiting: turn.members.all().collect(),
+            waiting: match self.is_reached() {
+                true => turn.members.all().collect(),
+                false => BTreeSet::new(),
+            },
             deadline: turn.now + turn.config.quiesce_timeout,
             wake,
         });
-        turn.broadcast(&ToProxy::Quiesce {
-            workload: self.id().clone(),
-            epoch,
-            idle_for: self.policy.idle_after,
-        });
+        if self.is_reached() {
+            // What begins with nothing need not have been idle for long.
+            let begins = self.initial == Some(0);
+            turn.broadcast(&ToProxy::Quiesce {
+                workload: self.id().clone(),
+                epoch,
+                idle_for: self.policy.idle_after * u32::from(!begins),
+            });
+        }
+    }
+
+    /// Every proxy that has a say has told its demand.
+    fn is_heard(&self, turn: &Turn<'_>) -> bool {
+        !self.is_reached() || turn.members.is_complete(turn.now)
     }
 
     /// A proxy sends nothing more.
@@ -121,7 +135,7 @@ impl Entry {
         );
         if decision.replicas > 0 {
             self.stay_awake(&decision.to_string(), turn);
-        } else if !turn.members.is_complete(turn.now) {
+        } else if !self.is_heard(turn) {
             self.stay_awake("not every proxy is connected", turn);
         } else if unanswered == 0 && !overdue {
             self.stop(epoch, decision, turn);

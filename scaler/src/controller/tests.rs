@@ -9,7 +9,9 @@ mod members;
 mod probers;
 mod random;
 mod sleep;
+mod triggers;
 mod wake;
+mod wakes;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -42,6 +44,7 @@ fn process(command: &str) -> Process {
         env: std::collections::BTreeMap::new(),
         working_dir: None,
         readiness: None,
+        listens: true,
         termination_grace_period: SECOND,
     }
 }
@@ -56,9 +59,12 @@ fn workload() -> Workload {
             behavior: rouse_api::workload::Behavior::default(),
             min: 0,
             max: 5,
+            initial: None,
             on_wake: 1,
             idle_after: SECOND * 10,
         },
+        triggers: Vec::new(),
+        wakes: Vec::new(),
         http: Some(Http {
             routes: Vec::new(),
             service: None,

@@ -3,7 +3,7 @@
 use super::entry::{Entry, Phase, Wake};
 use super::status::WakeOutcome;
 use super::{EventKind, Turn, WakeCause, WakeStages};
-use crate::decide::Decision;
+use crate::decide::{Decision, Reading};
 
 /// A failure that has no wake to be told with.
 const NO_WAKE: WakeStages = WakeStages {
@@ -14,10 +14,13 @@ const NO_WAKE: WakeStages = WakeStages {
 };
 
 impl Entry {
-    /// Starts the first replicas: what the first request needs; more follows once it shows how much is held.
-    pub(super) fn wake(&mut self, cause: WakeCause, turn: &mut Turn<'_>) {
+    /// Starts the first replicas: what the first request needs; more follows once it shows how much is held. What a trigger asks for is
+    /// known at once.
+    pub(super) fn wake(&mut self, decision: &Decision, turn: &mut Turn<'_>) {
+        let cause = self.cause(Some(decision));
         let least = match self.governed {
             Some(min) => min.max(1),
+            None if decision.is_sized() => self.policy.least_awake().max(decision.replicas),
             None => self.policy.least_awake(),
         };
         let replicas = least.max(self.wanted);
@@ -34,7 +37,7 @@ impl Entry {
     pub(super) fn waking(&mut self, cause: WakeCause, turn: &mut Turn<'_>) {
         let held = match cause {
             WakeCause::Held { held } => held,
-            WakeCause::Minimum | WakeCause::Elsewhere => 0,
+            _ => 0,
         };
         self.failure = None;
         self.last.wakes(cause, turn.now);
@@ -121,10 +124,10 @@ impl Entry {
         if !*over {
             return;
         }
-        let due = self.policy.min > 0 && age >= turn.config.failure_retry;
-        if decision.demand.held > 0 || due {
-            let cause = self.cause();
-            self.wake(cause, turn);
+        let due = decision.replicas > 0 && age >= turn.config.failure_retry;
+        let must = self.policy.min > 0 || decision.readings.iter().any(Reading::is_active);
+        if decision.demand.held > 0 || (must && due) {
+            self.wake(decision, turn);
         } else if decision.replicas == 0 {
             self.quiesce(turn);
         }

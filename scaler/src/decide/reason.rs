@@ -34,6 +34,20 @@ pub struct Decision {
     pub max: u32,
 }
 
+impl Decision {
+    /// Whether the number is known at once: a wake need not find out first how much is held.
+    #[must_use]
+    pub fn is_sized(&self) -> bool {
+        matches!(self.rule, Rule::Initial { .. }) || self.ask.is_sized()
+    }
+
+    /// Whether anybody asks for a replica now.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.demand.current() > 0 || self.readings.iter().any(Reading::is_active)
+    }
+}
+
 /// What made the count out of what demand asks for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "name")]
@@ -115,6 +129,11 @@ pub enum Rule {
         /// For so long.
         #[serde(serialize_with = "crate::seconds::serialize")]
         idle: Duration,
+    },
+    /// The count to begin with, for it is seen for the first time.
+    Initial {
+        /// That count.
+        initial: u32,
     },
     /// At zero, and no demand.
     Asleep,

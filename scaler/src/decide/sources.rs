@@ -14,6 +14,8 @@ use crate::demand::Snapshot;
 pub(super) struct Sources {
     /// When one was active, or not known, last.
     active: Option<Instant>,
+    /// One was when it was decided last, and so until now.
+    was: bool,
     /// What values asked for lately.
     asked: Peaks,
 }
@@ -33,9 +35,10 @@ impl Sources {
             .any(|reading| reading.is_active() || !reading.is_known());
         // Of a workload that no request reaches nobody else tells since when it is idle.
         let first = !policy.requests && self.active.is_none();
-        if active || first {
+        if active || first || self.was {
             self.active = Some(now);
         }
+        self.was = active;
     }
 }
 

@@ -31,6 +31,10 @@ impl Decision {
     fn bound(&self, rule: &Rule, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match rule {
             Rule::Demand | Rule::Idle { .. } | Rule::Asleep => write!(f, "max {}", self.max),
+            Rule::Initial { initial } => write!(
+                f,
+                "replicas.initial {initial}, for it is seen for the first time"
+            ),
             Rule::Min { min } => write!(f, "min {min}"),
             Rule::Max { max } => write!(f, "no more than max {max}"),
             Rule::LeastAwake { least } => write!(f, "at least {least} while awake"),

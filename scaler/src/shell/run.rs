@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use rouse_api::link::{MemberId, ToProxy, ToScaler};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -20,6 +21,9 @@ use crate::platform::{Platform, PlatformError, ScaleOrder};
 
 /// For the platform to take a count on.
 const SCALE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A wall clock that is off by more is told anew.
+const DRIFT: SignedDuration = SignedDuration::from_millis(100);
 
 /// Silent members show in the metrics by then.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
@@ -70,6 +74,7 @@ impl<P: Platform> Shell<P> {
 
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let platform = self.platform.clone();
+        self.handle(Event::Clock(Timestamp::now()));
         let mut counted = interval(COUNT_EVERY);
         counted.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -89,13 +94,25 @@ impl<P: Platform> Shell<P> {
                 _ = counted.tick() => {
                     let members = self.controller.member_counts(Instant::now());
                     self.metrics.members(members);
-                    continue;
+                    match self.set_clock() {
+                        Some(event) => event,
+                        None => continue,
+                    }
                 }
                 observation = platform.observe() => Event::Observed(observation),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Event::Tick,
             };
             self.handle(event);
         }
+    }
+
+    /// The wall clock, when it was set or has drifted away from the time that has passed.
+    fn set_clock(&self) -> Option<Event> {
+        let told = Timestamp::now();
+        let expected = self.controller.wall(Instant::now());
+        let off = expected.map(|expected| told.duration_since(expected).abs());
+        off.is_none_or(|off| off > DRIFT)
+            .then_some(Event::Clock(told))
     }
 
     fn command(&mut self, command: Command) {

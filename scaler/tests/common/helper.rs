@@ -48,6 +48,8 @@ async fn host(command: Vec<OsString>) -> ExitCode {
         rank: 0,
         id: id.clone(),
         scale: Scale::default(),
+        triggers: Vec::new(),
+        wakes: Vec::new(),
         http: None,
         target: Target::Process(Process {
             command: command
@@ -57,6 +59,7 @@ async fn host(command: Vec<OsString>) -> ExitCode {
             env: std::collections::BTreeMap::new(),
             working_dir: None,
             readiness: None,
+            listens: true,
             termination_grace_period: std::time::Duration::from_secs(1),
         }),
     }));

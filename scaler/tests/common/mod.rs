@@ -31,6 +31,7 @@ pub(crate) fn process(command: &[&str]) -> Process {
         env: BTreeMap::new(),
         working_dir: None,
         readiness: None,
+        listens: true,
         termination_grace_period: Duration::from_secs(10),
     }
 }
@@ -54,9 +55,12 @@ pub(crate) fn workload(process: Process) -> Workload {
             behavior: rouse_api::workload::Behavior::default(),
             min: 0,
             max: 3,
+            initial: None,
             on_wake: 1,
             idle_after: Duration::from_millis(300),
         },
+        triggers: Vec::new(),
+        wakes: Vec::new(),
         http: Some(Http {
             routes: Vec::new(),
             service: None,

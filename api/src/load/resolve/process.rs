@@ -31,7 +31,7 @@ pub(super) fn target(document: &mut Document, spec: &Spec) -> Option<Process> {
     }
     let at = at.key("process");
     match &target.process {
-        Some(process) => Some(self::process(document, process, &at)),
+        Some(process) => Some(self::process(document, process, spec.http.is_some(), &at)),
         None => {
             document.refuse(&at, "is missing: standalone mode needs target.process; write process: {command: [program, argument]}");
             None
@@ -39,7 +39,7 @@ pub(super) fn target(document: &mut Document, spec: &Spec) -> Option<Process> {
     }
 }
 
-fn process(document: &mut Document, spec: &ProcessSpec, at: &FieldPath) -> Process {
+fn process(document: &mut Document, spec: &ProcessSpec, listens: bool, at: &FieldPath) -> Process {
     command(document, &spec.command, &at.key("command"));
     for (name, value) in &spec.env {
         let at = at.key("env").key(name);
@@ -73,6 +73,7 @@ fn process(document: &mut Document, spec: &ProcessSpec, at: &FieldPath) -> Proce
         env: spec.env.clone(),
         working_dir,
         readiness: readiness.and_then(|probe| self::probe(document, probe, &probe_at)),
+        listens,
         termination_grace_period: above_zero(
             document,
             &at.key("terminationGracePeriod"),

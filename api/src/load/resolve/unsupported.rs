@@ -2,26 +2,18 @@ use super::http::at_most;
 use crate::load;
 use crate::load::document::Document;
 use crate::load::path::FieldPath;
-use crate::resource::{Dial, HttpSpec, Mode, Readiness, Rule, Spec, Tls, Trigger, WhileWaking};
+use crate::resource::{Dial, HttpSpec, Mode, Readiness, Rule, Spec, Tls, WhileWaking};
 
 /// Entries of `http.rules`.
 pub(crate) const MOST_RULES: usize = 64;
-
-/// Entries of `triggers`.
-pub(crate) const MOST_TRIGGERS: usize = 32;
 
 /// Refuses, one by one, what is in the schema but not yet in this version: nothing that was written is passed over in
 /// silence. A default that is written out is fine.
 pub(super) fn refuse(document: &mut Document, spec: &Spec, mode: load::Mode) {
     let standalone = mode == load::Mode::Standalone;
     let observes = spec.mode == Some(Mode::Observe);
-    let initial = spec
-        .replicas
-        .as_ref()
-        .is_some_and(|replicas| replicas.initial.is_some());
     for (field, given, instead) in [
         ("mode", observes, "write active, or leave it out"),
-        ("replicas.initial", initial, "leave it out"),
         (
             "sleep",
             spec.sleep.is_some(),
@@ -37,12 +29,6 @@ pub(super) fn refuse(document: &mut Document, spec: &Spec, mode: load::Mode) {
             spec.verify_changes == Some(true),
             "write false, or leave it out",
         ),
-        (
-            "triggers",
-            !spec.triggers.is_empty(),
-            "leave it out: demand comes from http",
-        ),
-        ("wakes", !spec.wakes.is_empty(), "leave it out"),
     ] {
         if given {
             not_supported(document, &FieldPath::of(&format!("spec.{field}")), instead);
@@ -56,9 +42,16 @@ pub(super) fn refuse(document: &mut Document, spec: &Spec, mode: load::Mode) {
         }
     }
     let triggers = FieldPath::of("spec.triggers");
-    at_most(document, &triggers, spec.triggers.len(), MOST_TRIGGERS);
     for (i, trigger) in spec.triggers.iter().enumerate() {
-        exactly_one_source(document, trigger, &triggers.index(i));
+        for (source, given) in [
+            ("sqs", trigger.sqs.is_some()),
+            ("prometheus", trigger.prometheus.is_some()),
+        ] {
+            if given {
+                let at = triggers.index(i).key(source);
+                not_supported(document, &at, "leave it out");
+            }
+        }
     }
 }
 
@@ -128,21 +121,6 @@ fn dials_service(http: &HttpSpec) -> bool {
 
 fn not_supported(document: &mut Document, at: &FieldPath, instead: &str) {
     document.refuse(at, format!("is not supported by this version; {instead}"));
-}
-
-fn exactly_one_source(document: &mut Document, trigger: &Trigger, at: &FieldPath) {
-    let given = [
-        trigger.sqs.is_some(),
-        trigger.prometheus.is_some(),
-        trigger.cron.is_some(),
-    ];
-    let count = given.iter().filter(|given| **given).count();
-    if count != 1 && !document.touched(at) {
-        document.refuse(
-            at,
-            format!("has {count} of sqs, prometheus and cron; write exactly one"),
-        );
-    }
 }
 
 fn exactly_one_action(document: &mut Document, rule: &Rule, at: &FieldPath) {

@@ -562,13 +562,12 @@ fn bomb() -> String {
 fn what_later_versions_bring() {
     for (spec, path) in [
         ("mode: observe", "spec.mode"),
-        ("replicas: {initial: 1}", "spec.replicas.initial"),
         ("sleep: {deepAfter: 24h}", "spec.sleep"),
         ("onDelete: keep", "spec.onDelete"),
         ("verifyChanges: true", "spec.verifyChanges"),
         (
-            "triggers: [{cron: {timezone: UTC, start: x, end: y, replicas: 1}}]",
-            "spec.triggers",
+            "triggers: [{prometheus: {serverAddress: a, query: q, perReplica: 1}}]",
+            "spec.triggers[0].prometheus",
         ),
     ] {
         let wanted = [(&*format!("6: {path}"), "is not supported by this version")];
@@ -602,15 +601,17 @@ fn what_later_versions_bring_is_checked_too() {
     let later = "is not supported by this version";
     refused(&[
         case(
-            with_spec("triggers: [{}, {cron: {}}, {sqs: {queueURL: u, region: r, perReplica: 0}}]"),
+            with_spec(
+                "triggers: [{}, {cron: {}}, {sqs: {queueURL: u, region: r, perReplica: 0}}, {sqs: {queueURL: u, region: r, perReplica: 1}}]",
+            ),
             &[
-                ("6: spec.triggers", later),
                 ("6: spec.triggers[0]", "has 0 of sqs, prometheus and cron"),
                 ("6: spec.triggers[1].cron.timezone", "is missing"),
                 (
                     "6: spec.triggers[2].sqs.perReplica",
                     "is 0: it must be above 0",
                 ),
+                ("6: spec.triggers[3].sqs", later),
             ],
         ),
         case(
@@ -626,7 +627,6 @@ fn what_later_versions_bring_is_checked_too() {
         case(
             with_spec("http: {hosts: [a]}\nwakes: [a, b]"),
             &[
-                ("7: spec.wakes", later),
                 ("7: spec.wakes[0]", "is the workload itself"),
                 ("7: spec.wakes[1]", "is default/b, which is not there"),
             ],
@@ -697,17 +697,6 @@ fn documents_against_each_other() {
             "a.yaml:13: spec.target.name: is the target of default/a (a.yaml:5) already"
         )),
         "{problems:?}"
-    );
-}
-
-#[test]
-fn a_workload_that_another_wakes_needs_nothing_else() {
-    let first = with_http("wakes: []").replace("    wakes: []\n", "  wakes: [b]\n");
-    let second = with_spec("").replace("name: a", "name: b");
-    let problems = load_one(&format!("{first}---\n{second}")).unwrap_err();
-    assert_eq!(
-        problems,
-        ["a.yaml:8: spec.wakes: is not supported by this version; leave it out"]
     );
 }
 

@@ -46,6 +46,7 @@ fn the_simplest_form_has_every_default() {
         env: BTreeMap::new(),
         working_dir: None,
         readiness: None,
+        listens: true,
         termination_grace_period: Duration::from_secs(30),
     };
     assert_eq!(*process_of(&workload), wanted);

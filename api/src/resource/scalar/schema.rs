@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{
-    ApiVersion, Duration, HeaderName, HeaderValue, Host, Kind, Name, NotNegative, ObjectName, Path,
-    Positive, Quantity, StatusCode,
+    ApiVersion, CronExpression, Duration, HeaderName, HeaderValue, Host, Kind, Name, NotNegative,
+    ObjectName, Path, Positive, Quantity, StatusCode, ZoneName,
 };
 use crate::resource::PortRef;
+use crate::schedule::{LONGEST_EXPRESSION, LONGEST_ZONE};
 
 /// A DNS-1123 label, without its length.
 macro_rules! label {
@@ -46,6 +47,34 @@ const PATH: &str = "^(/[^/?#*\\x00-\\x20\\x7f]+)*/?$";
 const QUANTITY: &str = "^[0-9]{1,20}(\\.[0-9]{1,9})?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi)?$";
 /// Which a duration matches and the empty text, too.
 const DURATION: &str = "self.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$') && duration(self) <= duration('8760h')";
+
+/// One field of cron: a list of what a number may be.
+macro_rules! cron {
+    ($number:expr) => {
+        concat!("(", cron!(@ $number), ")(,(", cron!(@ $number), "))*")
+    };
+    (@ $number:expr) => {
+        concat!("([*?]|(", $number, ")(-(", $number, "))?)(/[1-9][0-9]?)?")
+    };
+}
+/// Five fields. That ranges go up, that a step is not too large and that the day ever comes only the loader knows.
+const CRON: &str = concat!(
+    "^ *",
+    cron!("[0-5]?[0-9]"),
+    " +",
+    cron!("[01]?[0-9]|2[0-3]"),
+    " +",
+    cron!("0?[1-9]|[12][0-9]|3[01]"),
+    " +",
+    cron!(
+        "0?[1-9]|1[0-2]|[Jj][Aa][Nn]|[Ff][Ee][Bb]|[Mm][Aa][Rr]|[Aa][Pp][Rr]|[Mm][Aa][Yy]|[Jj][Uu][Nn]|[Jj][Uu][Ll]|[Aa][Uu][Gg]|[Ss][Ee][Pp]|[Oo][Cc][Tt]|[Nn][Oo][Vv]|[Dd][Ee][Cc]"
+    ),
+    " +",
+    cron!(
+        "0?[0-7]|[Ss][Uu][Nn]|[Mm][Oo][Nn]|[Tt][Uu][Ee]|[Ww][Ee][Dd]|[Tt][Hh][Uu]|[Ff][Rr][Ii]|[Ss][Aa][Tt]"
+    ),
+    " *$"
+);
 
 macro_rules! schema {
     ($($type:ty: $schema:tt,)*) => {$(
@@ -85,6 +114,8 @@ schema! {
         "minimum": 1,
         "maximum": 65535
     },
+    CronExpression: {"type": "string", "pattern": CRON, "maxLength": LONGEST_EXPRESSION},
+    ZoneName: {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_+/-]*$", "maxLength": LONGEST_ZONE},
     Duration: {
         "type": "string",
         "minLength": 2,

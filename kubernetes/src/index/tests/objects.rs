@@ -65,6 +65,41 @@ fn the_older_keeps_a_route_and_the_other_is_told() {
 }
 
 #[test]
+fn who_wakes_nobody_and_whom_nobody_wakes_are_told() {
+    let mut world = World::new();
+    let alone = json!({"spec": {"http": null}});
+    world.object(with(object("never"), alone.clone()));
+    world.object(with(object("db"), alone));
+    let wakes = json!({"spec": {"wakes": ["db", "gone"]}});
+    world.object(with(object("web"), wakes));
+    world.index.workloads();
+    let mut told = |name: &str| world.index.facts(&id(name), world.now).unwrap().wakes;
+    let never = told("never").unwrap();
+    assert_eq!(never.reason, "NeverRuns");
+    let web = told("web").unwrap();
+    assert_eq!(web.reason, "WakesIncomplete");
+    assert_eq!(
+        web.message,
+        "wakes shop/gone, which is not there: it is passed over"
+    );
+    assert_eq!(told("db"), None);
+    // Once there it is woken.
+    world.object(with(object("gone"), json!({"spec": {"http": null}})));
+    world.index.workloads();
+    let mut told = |name: &str| world.index.facts(&id(name), world.now).unwrap().wakes;
+    assert_eq!((told("web"), told("gone")), (None, None));
+}
+
+#[test]
+fn only_what_has_no_record_of_a_count_is_fresh() {
+    let mut world = World::new();
+    assert!(world.see().fresh);
+    let recorded = json!({"metadata": {"resourceVersion": "11"}, "status": {"replicas": 0}});
+    world.object(with(object("web"), recorded));
+    assert!(!world.see().fresh);
+}
+
+#[test]
 fn a_status_alone_changes_no_workload() {
     let mut world = World::new();
     world.index.workloads();

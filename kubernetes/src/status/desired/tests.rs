@@ -22,6 +22,7 @@ fn facts(replicas: u32, ready: u32) -> Facts {
         max: 10,
         problems: Vec::new(),
         conflicts: Vec::new(),
+        wakes: None,
         blocked: None,
         failure: None,
         progress: None,
@@ -124,6 +125,22 @@ fn conflicts_and_an_autoscaler_to_zero_are_told() {
     assert_eq!(of(ConditionType::RouteConflict).0, ConditionStatus::True);
     assert_eq!(of(ConditionType::Degraded).1, "AutoscalerToZero");
     assert!(condition(&status, ConditionType::RevisionVerified).is_none());
+}
+
+#[test]
+fn what_wakes_cannot_do_is_told() {
+    let mut facts = facts(0, 0);
+    facts.wakes = failure("WakesIncomplete");
+    let status = said(&facts);
+    let degraded = condition(&status, ConditionType::Degraded).unwrap();
+    assert_eq!(
+        (degraded.0, &*degraded.1),
+        (ConditionStatus::True, "WakesIncomplete")
+    );
+    facts.wakes = None;
+    let status = said(&facts);
+    let degraded = condition(&status, ConditionType::Degraded).unwrap();
+    assert_eq!(degraded.0, ConditionStatus::False);
 }
 
 #[test]

@@ -40,6 +40,7 @@ impl FactSource for World {
             max: 1,
             problems: Vec::new(),
             conflicts: Vec::new(),
+            wakes: None,
             blocked: None,
             failure: None,
             progress: None,

@@ -19,6 +19,9 @@ const STARTING_TCP: Duration = Duration::from_millis(2);
 /// The same for a command: each try is a process.
 const STARTING_EXEC: Duration = Duration::from_millis(20);
 
+/// A worker that has run for so long has started: a command that fails mostly fails at once.
+const SETTLED: Duration = Duration::from_millis(250);
+
 /// What has been starting for long is tried less often: this part of its age.
 const OF_AGE: u32 = 250;
 
@@ -33,7 +36,8 @@ pub(super) struct Health<'a> {
 }
 
 impl Health<'_> {
-    /// Probes until dropped. Without a probe of the process's own it is ready once its port accepts, and stays so.
+    /// Probes until dropped. Without a probe of the process's own it is ready once its port accepts, and stays so; a worker, to which no
+    /// request comes, once it has run for a moment.
     pub(super) async fn watch(&self) {
         let default = Probe {
             action: ProbeAction::TcpSocket { port: None },
@@ -44,7 +48,10 @@ impl Health<'_> {
         };
         let probe = self.process.readiness.as_ref();
         loop {
-            self.until_ready(probe.unwrap_or(&default)).await;
+            match probe {
+                None if !self.process.listens => sleep(SETTLED).await,
+                _ => self.until_ready(probe.unwrap_or(&default)).await,
+            }
             let _ = self.notes.send(Note::Ready(self.id.clone())).await;
             match probe {
                 Some(probe) => self.until_unready(probe).await,
