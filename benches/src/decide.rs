@@ -63,6 +63,7 @@ fn policy() -> Policy {
         on_wake: 1,
         idle_after: Duration::from_secs(300),
         concurrency: Some(10.0),
+        limit: Some(20.0),
         request_rate: Some(100.0),
         behavior: Behavior {
             scale_down_delay: Duration::from_secs(30),

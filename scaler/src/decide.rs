@@ -3,16 +3,20 @@
 //! The base is Knative's arithmetic: a stable and a panic window, rates, a delay. What differs, and why:
 //! - Held requests count for what they would be if they were served, not for how many have piled up while replicas start:
 //!   [`backlog`]. A slow start does not ask for ever more replicas, however long it takes.
-//! - Requests that wait open a panic at once, and so does demand of this moment that is beyond chance; no window is waited for.
+//! - What surely comes by the time that another replica would be ready is followed at once; no window is waited for. A panic is only what is
+//!   beyond chance: requests that come independently of each other stray by so much that a short average of one replica's load often asks for two.
+//! - Below a hard limit there is room for chance where many would wait otherwise: [`chance`].
+//! - A panic keeps what the load asks for, not what worked off the pile that had come before.
 //! - A step is a time, not a decision: decisions are made whenever something is known.
-//! - One more replica than the average asks for stays for as long as the average asked for it within the stable window: demand
-//!   that swings about a whole number of replicas, in whatever phase, does not make the count swing.
+//! - One more replica than the average asks for stays while the average asked for it within the stable window and chance alone may have made it
+//!   less: demand that swings about a whole number of replicas, in whatever phase, does not make the count swing.
 //! - To zero goes by idle time alone.
 //!
 //! Sources of demand other than HTTP come as [`Reading`]s: [`sources`].
 
 mod ask;
 mod backlog;
+mod chance;
 mod policy;
 mod reach;
 mod reading;
@@ -81,21 +85,33 @@ fn follow(
 ) -> (u32, Ask, Rule) {
     let behavior = &policy.behavior;
     let current = state.replicas;
-    let mut stable = asks.stable.replicas();
+    let mut stable = asks.roomy;
     if demand.window < behavior.panic_window {
         // An average over less is chance: after a restart it would change the count.
         stable = stable.min(current.max(policy.least_awake()));
     }
     let reach = Reach::of(behavior, state);
-    let panic = asks.panic.replicas();
-    let burst = state.burst(asks.opens, reach.within(stable.max(panic)), now);
-    let (asked, ask) = match burst {
-        Some(_) if panic >= stable => (panic, asks.panic.clone()),
-        Some(_) => (stable, asks.stable.clone()),
-        None => (stable, asks.stable.clone()),
+    let mut now_asked = &asks.surge;
+    let mut level = asks.level;
+    if asks.opens || state.is_panic() {
+        level = level.max(asks.panic.replicas());
+        if asks.panic.replicas() > now_asked.replicas() {
+            now_asked = &asks.panic;
+        }
+    }
+    let burst = state.burst(asks.opens, reach.within(stable.max(level)), now);
+    let asked = stable.max(now_asked.replicas());
+    let ask = asks.stable.clone();
+    let ask = match now_asked.replicas() >= stable {
+        true => ask.or(Some(now_asked.clone())),
+        false => ask,
     };
     let mut wanted = reach.within(asked);
     let mut rule = reach.rule(asked, behavior);
+    if rule == Rule::Demand && asked == stable && stable > asks.stable.replicas() {
+        let share = asks.waiting;
+        rule = Rule::Chance { share };
+    }
     if let Some(burst) = burst.filter(|burst| burst.most > wanted) {
         wanted = burst.most;
         rule = Rule::Panic {
@@ -104,6 +120,7 @@ fn follow(
         };
     }
     let remembered = state.remember(stable, behavior.stable_window, now);
+    let remembered = remembered.min(asks.stable_at_most);
     let one_more = wanted.saturating_add(1).min(remembered).min(current);
     if one_more > wanted {
         wanted = one_more;

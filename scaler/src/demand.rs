@@ -16,11 +16,14 @@ use tokio::time::Instant;
 
 use member::Member;
 pub use roster::{MemberCounts, Roster};
-use window::Over;
+use window::{Cutoff, Over, Spans};
 
 /// A member that has not reported for this long is silent: its last counts stand, and nothing scales down. Three report
 /// intervals.
 pub const SILENT_AFTER: Duration = Duration::from_secs(3);
+
+/// Reports are this far apart.
+const REPORT: Duration = Duration::from_secs(1);
 
 /// A member by the number that the controller gave it. Never used again for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +64,10 @@ pub struct Snapshot {
     pub recent_waiting: f64,
     /// Requests per second over the recent window.
     pub recent_rate: f64,
+    /// Requests per second in each proxy's last report.
+    pub last_rate: f64,
+    /// Requests per second in each proxy's last two reports.
+    pub latest_rate: f64,
     /// The window the averages are over; shorter while it fills.
     #[serde(serialize_with = "crate::seconds::serialize")]
     pub window: Duration,
@@ -103,6 +110,7 @@ impl Demand {
     pub fn look_over(&mut self, window: Duration, recent: Duration) {
         self.window = window;
         self.recent = recent.min(window);
+        self.members.values_mut().for_each(Member::look_over);
     }
 
     /// The member is proven dead: what it reported counts no more.
@@ -118,9 +126,12 @@ impl Demand {
         report: &WorkloadReport,
         now: Instant,
     ) {
-        let window = self.window;
+        let spans = Spans {
+            whole: self.window,
+            recent: self.recent,
+        };
         let member = self.members.entry(member).or_default();
-        member.report(bucket, report, window, now);
+        member.report(bucket, report, spans, now);
     }
 
     /// The member holds `held` requests at this moment.
@@ -192,33 +203,45 @@ impl Demand {
             recent_concurrency: 0.0,
             recent_waiting: 0.0,
             recent_rate: 0.0,
+            last_rate: 0.0,
+            latest_rate: 0.0,
             window: Duration::ZERO,
             recent_window: Duration::ZERO,
             idle: None,
         };
+        let (whole, recent) = (Cutoff::of(self.window, now), Cutoff::of(self.recent, now));
+        let mut told = self.members.iter().peekable();
         for (no, presence) in roster.iter() {
-            let over = |span: Duration| Over {
+            let over = |span: Duration, cutoff: Cutoff| Over {
                 span,
-                reported: presence.covered(span, self.created, now),
+                reported: presence.covered(cutoff, self.created),
                 silent: presence.silent_for(now),
             };
-            let whole = over(self.window);
-            let recent = over(self.recent);
-            all.window = all.window.max(whole.covered());
-            all.recent_window = all.recent_window.max(recent.covered());
-            let Some(member) = self.members.get(&no) else {
+            let over_whole = over(self.window, whole);
+            let over_recent = over(self.recent, recent);
+            all.window = all.window.max(over_whole.covered());
+            all.recent_window = all.recent_window.max(over_recent.covered());
+            // Both are in order of their numbers.
+            while told.next_if(|(other, _)| **other < no).is_some() {}
+            let Some((_, member)) = told.next_if(|(other, _)| **other == no) else {
                 continue;
             };
             all.in_flight = all.in_flight.saturating_add(member.in_flight());
             all.held = all.held.saturating_add(member.holding());
-            let average = member.average(whole, now);
+            let average = member.average(over_whole, whole);
             all.concurrency += average.in_flight + average.held;
             all.waiting += average.held;
             all.rate += average.rate;
-            let average = member.average(recent, now);
+            let average = member.recent(over_recent, recent);
             all.recent_concurrency += average.in_flight + average.held;
             all.recent_waiting += average.held;
             all.recent_rate += average.rate;
+            if let Some((newest, length)) = presence.newest() {
+                let (last, latest) = member.latest(newest);
+                let length = length.max(REPORT).as_secs_f64();
+                all.last_rate += last / length;
+                all.latest_rate += latest / (length + REPORT.as_secs_f64());
+            }
         }
         if all.is_complete() {
             all.idle = self

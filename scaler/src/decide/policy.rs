@@ -17,6 +17,8 @@ pub struct Policy {
     pub idle_after: Duration,
     /// Requests in flight and held per replica; absent: not scaled for.
     pub concurrency: Option<f64>,
+    /// Requests in flight that a replica takes at most; absent: as many as come.
+    pub limit: Option<f64>,
     /// Requests per second per replica; absent: not scaled for.
     pub request_rate: Option<f64>,
     /// How fast a count other than zero follows.
@@ -35,6 +37,9 @@ impl Policy {
             requests: http.is_some(),
             idle_after: workload.scale.idle_after,
             concurrency: http.and_then(|http| http.concurrency_per_replica),
+            limit: http
+                .and_then(|http| http.concurrency_limit)
+                .map(|limit| f64::from(limit.get())),
             request_rate: http.and_then(|http| http.request_rate_per_replica),
             behavior: workload.scale.behavior,
         }

@@ -88,7 +88,12 @@ pub enum Rule {
         #[serde(serialize_with = "crate::seconds::serialize")]
         window: Duration,
     },
-    /// The average asked for one more within the stable window.
+    /// More, for so many requests would find the limit reached by chance.
+    Chance {
+        /// The part of them that would wait, at most 1.
+        share: f64,
+    },
+    /// The average asked for one more within the stable window, and is less by no more than chance.
     Remembered {
         /// Its length.
         #[serde(serialize_with = "crate::seconds::serialize")]

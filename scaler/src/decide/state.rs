@@ -10,8 +10,17 @@ use crate::demand::Snapshot;
 /// A rate is per step of this length: Knative decides every 2 s.
 const STEP: Duration = Duration::from_secs(2);
 
-/// Over about this the time that a request takes is measured.
+/// Over about this the time that a request takes is measured,
 const SERVICE_OVER: Duration = Duration::from_secs(60);
+
+/// and over so many requests at least: fewer say little where each takes another time.
+const SERVICE_REQUESTS: f64 = 100.0;
+
+/// It is known after so many.
+const SERVICE_KNOWN: f64 = 10.0;
+
+/// A look counts for the time since the one before, and for no more than this.
+const LOOK: Duration = Duration::from_secs(6);
 
 /// Few wait when they are at most one part in so many of demand: then as many go as come.
 const FEW: f64 = 6.0;
@@ -61,11 +70,12 @@ pub(super) struct Burst {
     pub(super) most: u32,
 }
 
-/// Averages while few wait, which fade.
+/// Sums while few wait, of which the older count less.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Served {
+    /// Request-seconds in flight.
     in_flight: f64,
-    rate: f64,
+    requests: f64,
     at: Instant,
 }
 
@@ -91,8 +101,9 @@ impl State {
 
     /// What one request takes in flight, measured while few waited; `None`: not yet.
     pub(super) fn service_time(&self) -> Option<Duration> {
-        let served = self.served.filter(|served| served.rate > 0.0)?;
-        Duration::try_from_secs_f64(served.in_flight / served.rate).ok()
+        let enough = |served: &Served| served.requests >= SERVICE_KNOWN;
+        let served = self.served.filter(enough)?;
+        Duration::try_from_secs_f64(served.in_flight / served.requests).ok()
     }
 
     pub(super) fn step_ready(&self) -> u32 {
@@ -120,6 +131,11 @@ impl State {
         }
         let window = policy.behavior.stable_window;
         self.burst = self.burst.filter(|burst| age(burst.last) < window);
+    }
+
+    /// Whether there is a panic.
+    pub(super) fn is_panic(&self) -> bool {
+        self.burst.is_some()
     }
 
     /// The panic, if there is one: begun or prolonged when `opens`, and never for less than it was.
@@ -178,15 +194,18 @@ impl State {
 
     fn measure(&mut self, in_flight: f64, rate: f64, now: Instant) {
         let old = self.served.unwrap_or(Served {
-            in_flight,
-            rate,
+            in_flight: 0.0,
+            requests: 0.0,
             at: now,
         });
-        let age = now.saturating_duration_since(old.at).as_secs_f64();
-        let part = (age / SERVICE_OVER.as_secs_f64()).min(1.0);
+        let age = now.saturating_duration_since(old.at).min(LOOK);
+        let age = age.as_secs_f64();
+        let (in_flight, requests) = (old.in_flight + age * in_flight, old.requests + age * rate);
+        let fade = (-age / SERVICE_OVER.as_secs_f64()).exp();
+        let keep = fade.max(SERVICE_REQUESTS / requests.max(1.0)).min(1.0);
         self.served = Some(Served {
-            in_flight: old.in_flight + part * (in_flight - old.in_flight),
-            rate: old.rate + part * (rate - old.rate),
+            in_flight: in_flight * keep,
+            requests: requests * keep,
             at: now,
         });
     }

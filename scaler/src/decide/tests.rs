@@ -30,6 +30,7 @@ fn policy() -> Policy {
         requests: true,
         idle_after: Duration::from_secs(300),
         concurrency: Some(50.0),
+        limit: None,
         request_rate: None,
         behavior: Behavior::default(),
     }
@@ -47,6 +48,8 @@ fn quiet() -> Snapshot {
         recent_concurrency: 0.0,
         recent_waiting: 0.0,
         recent_rate: 0.0,
+        last_rate: 0.0,
+        latest_rate: 0.0,
         window: WINDOW,
         recent_window: PANIC,
         idle: Some(Duration::ZERO),
@@ -62,6 +65,8 @@ fn steady(in_flight: u32) -> Snapshot {
         recent_concurrency: amount,
         rate: amount,
         recent_rate: amount,
+        last_rate: amount,
+        latest_rate: amount,
         ..quiet()
     }
 }

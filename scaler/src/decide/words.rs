@@ -55,6 +55,11 @@ impl Decision {
                 Seconds(*ago),
                 Seconds(*window)
             ),
+            Rule::Chance { share } => write!(
+                f,
+                "more, for {} of 100 requests would find the limit reached",
+                Number((share * 100.0).round())
+            ),
             Rule::Remembered { window } => write!(
                 f,
                 "one more stays, for it was needed in the last {}",
@@ -91,16 +96,28 @@ impl fmt::Display for Ask {
             Self::Something => f.write_str("some demand"),
             Self::Current {
                 amount,
-                discounted,
                 target,
                 replicas,
             } => {
                 let (amount, target) = (Number(amount), Number(target));
                 write!(
                     f,
-                    "{amount} in flight and held{} / target {target} = {replicas}",
-                    Discounted(discounted)
+                    "{amount} in flight and held / target {target} = {replicas}"
                 )
+            }
+            Self::Expected {
+                load,
+                pile,
+                within,
+                target,
+                replicas,
+            } => {
+                write!(f, "{} in flight expected", Number(load))?;
+                if pile >= 0.005 {
+                    let (pile, within) = (Number(pile), Number(within));
+                    write!(f, " and {pile} to work off within {within} s what waits")?;
+                }
+                write!(f, " / target {} = {replicas}", Number(target))
             }
             Self::Average {
                 amount,

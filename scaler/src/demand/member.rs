@@ -1,9 +1,7 @@
-use std::time::Duration;
-
 use rouse_api::link::WorkloadReport;
 use tokio::time::Instant;
 
-use super::window::{Average, Over, Window};
+use super::window::{Average, Cutoff, Over, Spans, Sums, Window};
 
 /// What one member said about one workload.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +18,7 @@ impl Member {
         &mut self,
         start: Instant,
         report: &WorkloadReport,
-        window: Duration,
+        spans: Spans,
         now: Instant,
     ) {
         self.in_flight = report.in_flight;
@@ -32,12 +30,16 @@ impl Member {
             now.checked_sub(report.idle_for).unwrap_or(now)
         };
         self.last_active = Some(self.last_active.map_or(active, |known| known.max(active)));
-        let integrals = (
-            amount(report.in_flight_seconds),
-            amount(report.held_seconds),
+        let sums = Sums::new(
+            report.in_flight_seconds,
+            report.held_seconds,
+            report.requests,
         );
-        self.window
-            .add(start, integrals, report.requests, window, now);
+        self.window.add(start, sums, spans, now);
+    }
+
+    pub(super) fn look_over(&mut self) {
+        self.window.look_over();
     }
 
     pub(super) fn holds(&mut self, held: u32, now: Instant) {
@@ -68,17 +70,22 @@ impl Member {
         self.last_active
     }
 
-    pub(super) fn average(&self, over: Over, now: Instant) -> Average {
-        let assumed = (f64::from(self.in_flight), f64::from(self.held));
-        self.window.average(over, assumed, now)
+    /// Over the whole window.
+    pub(super) fn average(&self, over: Over, cutoff: Cutoff) -> Average {
+        self.window.average(over, cutoff, self.assumed())
     }
-}
 
-/// A sum of request-seconds as it may come over a wire: what is no amount counts as none.
-fn amount(value: f64) -> f64 {
-    if value.is_finite() {
-        value.max(0.0)
-    } else {
-        0.0
+    /// Over the recent window.
+    pub(super) fn recent(&self, over: Over, cutoff: Cutoff) -> Average {
+        self.window.recent(over, cutoff, self.assumed())
+    }
+
+    fn assumed(&self) -> (f64, f64) {
+        (f64::from(self.in_flight), f64::from(self.held))
+    }
+
+    /// Requests in the last report, and in the last two.
+    pub(super) fn latest(&self, last: Instant) -> (f64, f64) {
+        self.window.latest(last)
     }
 }

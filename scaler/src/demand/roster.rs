@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::window::Cutoff;
 use super::{MemberNo, SILENT_AFTER};
 
-/// Reports that arrive within one bucket's span are added up.
+/// Reports are about this far apart; those that arrive within half of it are added up.
 pub(super) const BUCKET: Duration = Duration::from_secs(1);
+
+/// So near to the ends the buckets of a look are looked for one by one.
+const NEAR: usize = 8;
 
 /// A report over a longer time than this counts as one over this.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -187,7 +191,7 @@ impl Presence {
             self.buckets.pop_front();
         }
         let start = match self.buckets.back() {
-            Some(last) if age(last) < BUCKET => last.start,
+            Some(last) if age(last) < BUCKET / 2 => last.start,
             _ => {
                 let (start, before) = (now, self.total);
                 self.buckets.push_back(Covered { start, before });
@@ -198,14 +202,35 @@ impl Presence {
         start
     }
 
-    /// Time covered by reports within the last `span`, not long before `since`.
-    pub(super) fn covered(&self, span: Duration, since: Instant, now: Instant) -> Duration {
-        let first = self.buckets.partition_point(|bucket| {
-            now.saturating_duration_since(bucket.start) >= span || bucket.start + BUCKET <= since
-        });
+    /// Time covered by reports later than `cutoff`, not long before `since`.
+    pub(super) fn covered(&self, cutoff: Cutoff, since: Instant) -> Duration {
+        let old = |bucket: &Covered| cutoff.is_old(bucket.start) || bucket.start + BUCKET <= since;
+        let is_old = |index: usize| self.buckets.get(index).is_some_and(old);
+        // Most looks reach back to the first ones, or to the last ones.
+        let (len, mut first) = (self.buckets.len(), 0);
+        if is_old(NEAR) {
+            first = len.saturating_sub(NEAR);
+            if is_old(first) {
+                while is_old(first) {
+                    first += 1;
+                }
+            } else {
+                first = self.buckets.partition_point(old);
+            }
+        } else {
+            while is_old(first) {
+                first += 1;
+            }
+        }
         self.buckets.get(first).map_or(Duration::ZERO, |bucket| {
             self.total.saturating_sub(bucket.before)
         })
+    }
+
+    /// When the newest bucket began, and the time that it covers.
+    pub(super) fn newest(&self) -> Option<(Instant, Duration)> {
+        let newest = self.buckets.back()?;
+        Some((newest.start, self.total.saturating_sub(newest.before)))
     }
 
     pub(super) fn is_missing(&self, now: Instant) -> bool {

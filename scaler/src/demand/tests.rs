@@ -315,3 +315,73 @@ fn what_is_held_is_told_apart_and_what_is_recent_too() {
     );
     assert_eq!((seen.window, seen.recent_window), (WINDOW, SECOND * 6));
 }
+
+#[test]
+fn the_last_reports_rates_are_by_the_time_that_they_cover() {
+    let start = Instant::now();
+    let mut demand = demand(&[A, B], start);
+    let rates = |seen: &Snapshot| (seen.last_rate, seen.latest_rate);
+    demand.report(A, 1, SECOND, &report(10, 0.0, Duration::ZERO), start);
+    demand.beat(B, 1, start);
+    // A little early, which is no reason to take two reports for one.
+    let now = start + Duration::from_millis(990);
+    demand.report(A, 2, SECOND, &report(30, 0.0, Duration::ZERO), now);
+    demand.report(B, 2, SECOND, &report(8, 0.0, Duration::ZERO), now);
+    assert_eq!(rates(&demand.snapshot(now)), (38.0, 24.0));
+    // A was not heard for five seconds and tells of all of them at once.
+    let now = now + SECOND * 5;
+    let long = report(50, 0.0, Duration::ZERO);
+    demand.report(A, 3, SECOND * 5, &long, now);
+    demand.beat(B, 3, now);
+    assert_eq!(demand.snapshot(now).last_rate, 10.0);
+    // What is not listed has not come.
+    demand.beat(A, 4, now + SECOND);
+    assert_eq!(demand.snapshot(now + SECOND).last_rate, 0.0);
+}
+
+proptest! {
+    /// Sums that are kept are the sums that adding up gives, whenever it is looked and whatever is late.
+    #[test]
+    fn kept_sums_are_what_adding_up_gives(steps in prop::collection::vec((0..2500_u64, 0..50_u32, any::<bool>()), 1..80), look in 0..80_000_u64) {
+        let start = Instant::now();
+        let mut world = demand(&[A], start);
+        let (mut now, mut told) = (start, Vec::new());
+        for (i, (gap, amount, listed)) in (1..).zip(&steps) {
+            now += Duration::from_millis(*gap);
+            let length = Duration::from_millis(*gap);
+            if *listed {
+                world.report(A, i, length, &report(*amount, f64::from(*amount), Duration::ZERO), now);
+                // Repeated, which changes nothing.
+                world.report(A, i, length, &report(*amount, f64::from(*amount), Duration::ZERO), now);
+                told.push((now, *amount));
+            } else {
+                world.beat(A, i, now);
+            }
+            let seen = world.snapshot(now);
+            check(&told, &seen, now)?;
+        }
+        let later = now + Duration::from_millis(look).min(SILENT_AFTER);
+        check(&told, &world.snapshot(later), later)?;
+    }
+}
+
+/// Reports that arrive within half a second of a bucket's beginning are in it, so that sums differ by what is in one bucket at most.
+fn check(told: &[(Instant, u32)], seen: &Snapshot, now: Instant) -> Result<(), TestCaseError> {
+    let of = |span: Duration| {
+        let within = |(at, _): &&(Instant, u32)| now.saturating_duration_since(*at) < span;
+        let inside: u32 = told.iter().filter(within).map(|(_, amount)| amount).sum();
+        f64::from(inside)
+    };
+    for (rate, covered, span) in [
+        (seen.rate, seen.window, WINDOW),
+        (seen.recent_rate, seen.recent_window, SECOND * 6),
+    ] {
+        let sum = rate * covered.max(SECOND).as_secs_f64();
+        let (least, most) = (of(span.saturating_sub(SECOND / 2)), of(span));
+        prop_assert!(
+            least - 1e-6 <= sum && sum <= most + 1e-6,
+            "{least} <= {sum} <= {most} over {span:?}"
+        );
+    }
+    Ok(())
+}

@@ -174,6 +174,7 @@ fn policy(settings: &Settings) -> decide::Policy {
         on_wake: settings.on_wake,
         idle_after: settings.idle_after,
         concurrency: Some(settings.target()),
+        limit: Some(f64::from(settings.capacity)),
         request_rate: None,
         behavior: Behavior {
             stable_window: settings.stable_window,

@@ -22,11 +22,11 @@ prop_compose! {
 prop_compose! {
     fn any_policy()(
         min in 0..4_u32, span in 0..8_u32, on_wake in 1..4_u32, idle in 0..100_u64, behavior in any_behavior(),
-        concurrency in prop::option::of(0.5..60.0), request_rate in prop::option::of(0.5..60.0),
+        concurrency in prop::option::of(0.5..60.0), limit in prop::option::of(1.0..80.0_f64), request_rate in prop::option::of(0.5..60.0),
     ) -> Policy {
         let max = (min + span).max(1);
         let idle_after = Duration::from_secs(idle);
-        Policy { min, max, on_wake: on_wake.min(max), requests: true, idle_after, concurrency, request_rate, behavior }
+        Policy { min, max, on_wake: on_wake.min(max), requests: true, idle_after, concurrency, limit, request_rate, behavior }
     }
 }
 
@@ -34,7 +34,7 @@ prop_compose! {
     fn any_demand()(
         members in 0..3_u32, missing in 0..3_u32, in_flight in 0..200_u32, held in 0..200_u32, quiet in any::<bool>(), calm in any::<bool>(),
         busy in 0.0..200.0, waiting in 0.0..100.0, recent_busy in 0.0..200.0, recent_waiting in 0.0..100.0,
-        rate in 0.0..300.0, recent_rate in 0.0..300.0, idle in 0..200_u64, window in 1..11_u32,
+        rate in 0.0..300.0, recent_rate in 0.0..300.0, last_rate in 0.0..300.0, latest_rate in 0.0..300.0, idle in 0..200_u64, window in 1..11_u32,
     ) -> Snapshot {
         let missing = missing.min(members);
         let (in_flight, held) = if quiet { (0, 0) } else { (in_flight, held) };
@@ -42,7 +42,7 @@ prop_compose! {
         let idle = if in_flight + held > 0 { 0 } else { idle };
         let idle = (members > 0 && missing == 0).then(|| Duration::from_secs(idle));
         Snapshot {
-            members, missing, in_flight, held, waiting, recent_waiting, rate, recent_rate, idle,
+            members, missing, in_flight, held, waiting, recent_waiting, rate, recent_rate, last_rate, latest_rate, idle,
             concurrency: busy + waiting, recent_concurrency: recent_busy + recent_waiting,
             window: SECOND * window, recent_window: (SECOND * window).min(PANIC),
         }
@@ -90,7 +90,7 @@ proptest! {
     #[test]
     fn more_demand_never_means_fewer(
         policy in any_policy(), past in any_past(), less in any_demand(), replicas in 0..12_u32,
-        more in (0..50_u32, 0..50_u32), averages in (0.0..50.0, 0.0..50.0, 0.0..50.0, 0.0..50.0), rates in (0.0..50.0, 0.0..50.0),
+        more in (0..50_u32, 0..50_u32), averages in (0.0..50.0, 0.0..50.0, 0.0..50.0, 0.0..50.0), rates in (0.0..50.0, 0.0..50.0, 0.0..50.0, 0.0..50.0),
     ) {
         let (state, now) = after(&policy, &past, replicas);
         let (in_flight, held) = (less.in_flight + more.0, less.held + more.1);
@@ -100,6 +100,7 @@ proptest! {
             concurrency: less.concurrency + averages.0 + averages.1, waiting: less.waiting + averages.1,
             recent_concurrency: less.recent_concurrency + averages.2 + averages.3, recent_waiting: less.recent_waiting + averages.3,
             rate: less.rate + rates.0, recent_rate: less.recent_rate + rates.1,
+            last_rate: less.last_rate + rates.2, latest_rate: less.latest_rate + rates.3,
             ..less.clone()
         };
         let (few, _) = decide(&policy, &less, &state, now);

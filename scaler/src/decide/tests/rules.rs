@@ -34,7 +34,7 @@ fn a_flood_of_this_moment_is_not_waited_for_and_chance_is() {
         max: 100,
         ..policy()
     };
-    for (in_flight, wanted) in [(6, 3), (9, 3), (14, 14), (30, 30)] {
+    for (in_flight, wanted) in [(6, 3), (9, 3), (14, 3), (36, 18)] {
         let now = Snapshot {
             in_flight,
             ..averages(3.0, 3.0)
@@ -177,12 +177,15 @@ fn one_more_stays_for_a_window_and_no_more_than_one() {
     };
     let start = Instant::now();
     let (_, state) = run(&policy, &steady(200), State::of(4), start, 60);
-    let (decision, state) = run(&policy, &steady(40), state, start + SECOND * 61, 58);
+    // 49 may be 50 and a little by chance, 40 may not.
+    let (decision, state) = run(&policy, &steady(49), state, start + SECOND * 61, 58);
     assert_eq!(
         (decision.replicas, decision.rule),
         (2, Rule::Remembered { window: WINDOW })
     );
-    let (decision, _) = run(&policy, &steady(40), state, start + SECOND * 120, 2);
+    let (less, _) = run(&policy, &steady(40), state.clone(), start + SECOND * 120, 0);
+    assert_eq!((less.replicas, less.rule), (1, Rule::Demand));
+    let (decision, _) = run(&policy, &steady(49), state, start + SECOND * 120, 2);
     assert_eq!((decision.replicas, decision.rule), (1, Rule::Demand));
 }
 
@@ -212,7 +215,7 @@ fn what_is_left_out_of_a_pile_is_said() {
     };
     let (_, state) = decide(&policy(), &pile, &state, start);
     let (decision, _) = decide(&policy(), &pile, &state, start + SECOND * 50);
-    // 10 a second, taken for a second each, and the pile within the 50 s that the start has taken so far.
+    // Of 10 a second 7.42 surely, taken for a second each, and the pile within the 50 s that the start has taken so far.
     assert_eq!(
         decision.replicas, 3,
         "from the first moment, when it was 5 s: {decision}"
@@ -220,7 +223,7 @@ fn what_is_left_out_of_a_pile_is_said() {
     let words = decision.to_string();
     assert!(
         words.starts_with(
-            "3 replicas: 20 in flight and held (480 more held will be worked off before another could start) / target 50 = 1; "
+            "3 replicas: 7.42 in flight expected and 10 to work off within 50 s what waits / target 50 = 1; "
         ),
         "{words}"
     );
