@@ -59,10 +59,13 @@ impl Cluster {
                 .map(Into::into)
                 .collect::<Vec<std::ffi::OsString>>()
         };
-        let images = BTreeMap::from([
+        let mut images = BTreeMap::from([
             (install::IMAGE.to_owned(), image(&[rouse])),
             ("sample".to_owned(), image(&[rouse, "sample"])),
         ]);
+        if let Some(previous) = std::env::var_os(crate::upgrade::PREVIOUS) {
+            images.insert(crate::upgrade::PREVIOUS_IMAGE.to_owned(), vec![previous]);
+        }
         let testbed = Testbed::start(TestbedConfig {
             images,
             ..TestbedConfig::default()

@@ -111,7 +111,7 @@ async fn kubectl_applies_all_that_is_in_deploy(cluster: &Cluster) {
         text.contains("scaledworkloads.rouse.dev configured"),
         "{text}"
     );
-    for name in ["kubernetes", "kubernetes/namespaced", "examples/kubernetes"] {
+    for name in ["kubernetes", "kubernetes/namespaced"] {
         let dry = ["apply", "--dry-run=server", "--validate=strict", "-f"];
         let text = kubectl(cluster, &[&dry[..], &[&path(name)]].concat()).await;
         assert!(text.contains("(server dry run)"), "{text}");

@@ -52,10 +52,12 @@
 
 mod apply;
 mod cluster;
+mod examples;
 mod failures;
 mod faults;
 mod fixtures;
 mod kinds;
+mod load;
 mod named;
 mod objects;
 mod ownership;
@@ -69,6 +71,7 @@ mod space;
 #[path = "../support/mod.rs"]
 mod support;
 mod triggers;
+mod upgrade;
 mod upstream;
 mod wake;
 
@@ -118,8 +121,15 @@ fn main() -> ExitCode {
         pods::CASES,
         rights::CASES,
         triggers::CASES,
+        examples::CASES,
     ];
-    let alone = [named::CASES, points::CASES, triggers::ALONE, faults::CASES];
+    let alone = [
+        named::CASES,
+        points::CASES,
+        triggers::ALONE,
+        faults::CASES,
+        upgrade::CASES,
+    ];
     if arguments.list {
         let all = side_by_side
             .iter()
