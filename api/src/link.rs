@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::workload::{Http, Probe, WorkloadId};
+use crate::workload::{Http, Probe, Protocol, WorkloadId};
 
 /// One attempt to sleep. Larger is later, also over a change of leader: the upper 32 bits are the leader's [`Term`].
 /// Answers that carry another epoch are ignored.
@@ -73,6 +73,37 @@ pub struct Wake {
     pub held: u32,
     /// How long the oldest of them has waited.
     pub oldest: Duration,
+    /// The request that was the first to want it since it was awake.
+    pub by: Option<Arc<Caller>>,
+}
+
+/// Who asks, in few words: for people who want to know what woke a workload. Each of printable ASCII.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Caller {
+    /// The request's method; at most [`Caller::LONGEST_WORD`] characters.
+    pub method: String,
+    /// Its host, without a port; at most [`Caller::LONGEST_HOST`] characters.
+    pub host: String,
+    /// Its user agent's product, without a version, or `browser`; at most [`Caller::LONGEST_WORD`] characters.
+    pub agent: String,
+}
+
+impl Caller {
+    /// In characters: a bound on what a client can write into a status.
+    pub const LONGEST_WORD: usize = 32;
+    /// In characters.
+    pub const LONGEST_HOST: usize = 128;
+}
+
+impl std::fmt::Display for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            method,
+            host,
+            agent,
+        } = self;
+        write!(f, "{method} {host} by {agent}")
+    }
 }
 
 /// One proxy's demand over one interval.
@@ -188,6 +219,17 @@ pub struct WorkloadState {
     pub service: Option<SocketAddr>,
     /// Those that probe what is starting; two at most.
     pub probers: Vec<MemberId>,
+    /// Where requests go while it is waking, if its `whileWaking` says so and the Service is there.
+    pub fallback: Option<Fallback>,
+}
+
+/// Another Service's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fallback {
+    /// The Service's own.
+    pub address: SocketAddr,
+    /// What its pods speak; never [`Protocol::Auto`].
+    pub protocol: Protocol,
 }
 
 impl WorkloadState {
@@ -201,6 +243,7 @@ impl WorkloadState {
             progress: None,
             service: None,
             probers: Vec::new(),
+            fallback: None,
         }
     }
 }

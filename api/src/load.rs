@@ -16,6 +16,7 @@ mod path;
 mod problem;
 mod read;
 pub(crate) mod resolve;
+mod rules;
 mod scalar;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -30,6 +31,7 @@ use crate::workload::{Workload, WorkloadId};
 pub use conflict::{Claim, Conflict, RouteClaim, conflicts};
 use document::Document;
 pub use problem::Problem;
+pub use rules::rules;
 pub use wakes::{Wakes, WakesProblem, wakes};
 
 /// Where the workloads will run: decides what `target` may be, and what is supported.

@@ -25,15 +25,17 @@ pub use process::{
     ExecProbe, GrpcProbe, HttpGetProbe, HttpHeader, ProcessSpec, ReadinessProbe, TcpSocketProbe,
 };
 pub use scalar::{
-    ApiVersion, CronExpression, Duration, HeaderName, HeaderValue, Host, Kind, Name, NotNegative,
-    ObjectName, Path, Positive, Quantity, StatusCode, ZoneName,
+    ApiVersion, CronExpression, Duration, HeaderName, HeaderValue, Host, Kind, Method, Name,
+    Network, NotNegative, ObjectName, Path, Positive, Quantity, StatusCode, UserAgent, ZoneName,
 };
 pub(crate) use scalar::{LONGEST_NAME, NAME};
 pub use spec::{Behavior, LightSleep, Mode, OnDelete, Replicas, ScaleIn, Sleep, Spec, TargetSpec};
 pub use status::{Condition, ConditionStatus, ConditionType, LastSleep, LastWake, State, Status};
 pub use trigger::{Cron, Prometheus, Sqs, Trigger};
 pub use upstream::{Dial, Tls, TlsFiles, Upstream};
-pub use waking::{Fallback, NoWake, Respond, Rule, RuleAction, RuleMatch, WhileWaking};
+pub use waking::{
+    Fallback, NoWake, Respond, Rule, RuleAction, RuleMatch, Wake, WakeRequires, WhileWaking,
+};
 
 /// The only `apiVersion` that this version reads.
 pub const API_VERSION: &str = "rouse.dev/v1alpha1";

@@ -1,6 +1,7 @@
 //! A validated workload: every default applied, every contradiction already refused.
 
 mod behavior;
+mod edge;
 mod http;
 mod id;
 mod process;
@@ -9,6 +10,7 @@ mod scale;
 mod trigger;
 
 pub use behavior::Behavior;
+pub use edge::{Respond, Rule, RuleAction, RuleMatch, WakeRequires, WhileWaking};
 pub use http::{Dial, Hold, Http, Protocol, Readiness, Service, ServicePort, Timeouts};
 pub use id::WorkloadId;
 pub use process::{Probe, ProbeAction, Process};

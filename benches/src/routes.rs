@@ -102,6 +102,9 @@ fn http_of(route: Route) -> Http {
         request_rate_per_replica: None,
         hold: Hold::default(),
         timeouts: Timeouts::default(),
+        rules: Vec::new(),
+        wake_requires: None,
+        while_waking: rouse_api::workload::WhileWaking::default(),
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Facts {
     pub failure: Option<Failure>,
     /// Why it takes long, while that is not known to be final.
     pub progress: Option<Failure>,
+    /// Why requests can't go to the fallback.
+    pub fallback: Option<Failure>,
     /// The target's `spec.replicas`; `None` while there is no target.
     pub count: Option<Count>,
     /// Pods that are ready and not told to stop.

@@ -1,5 +1,6 @@
 //! Between the messages as they travel and the vocabulary of [`rouse_api`]. Reading never panics and says which field is wrong.
 
+mod edge;
 mod field;
 mod http;
 mod report;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderName;
 use ipnet::IpNet;
 use rouse_api::link::MemberId;
+use rouse_api::workload::Rule;
 
 /// Everything a proxy is started with.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct ProxyConfig {
     pub by_header: ByHeader,
     /// Peers whose `X-Forwarded-*` and `Forwarded` headers are believed and extended; all others' are replaced.
     pub trusted: Vec<IpNet>,
+    /// Rules for all workloads, behind each one's own.
+    pub rules: Vec<Rule>,
     /// One JSON line per request on standard output.
     pub access_log: bool,
     /// Between two demand reports.
@@ -103,6 +106,7 @@ impl Default for ProxyConfig {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
             by_header: ByHeader::default(),
             trusted: Vec::new(),
+            rules: Vec::new(),
             access_log: false,
             report_interval: Duration::from_secs(1),
             limits: Limits::default(),

@@ -15,10 +15,12 @@ use crate::forward::AnswerBody;
 /// gRPC status codes (grpc/doc/statuscodes.md).
 mod grpc {
     pub(super) const DEADLINE_EXCEEDED: u8 = 4;
+    pub(super) const PERMISSION_DENIED: u8 = 7;
     pub(super) const RESOURCE_EXHAUSTED: u8 = 8;
     pub(super) const UNIMPLEMENTED: u8 = 12;
     pub(super) const INTERNAL: u8 = 13;
     pub(super) const UNAVAILABLE: u8 = 14;
+    pub(super) const UNAUTHENTICATED: u8 = 16;
 }
 
 /// Why a request is not answered by its workload.
@@ -64,6 +66,16 @@ pub(crate) enum ProxyError {
     Failed {
         workload: String,
         failure: Arc<Failure>,
+    },
+    #[error("{0} is asleep, and a rule says that this request does not wake it")]
+    Asleep(String),
+    #[error(
+        "{workload} is asleep, and a request wakes it only with {headers} (http.wakeRequires); it is served without while {workload} is awake"
+    )]
+    WakeRequires {
+        workload: String,
+        headers: String,
+        status: StatusCode,
     },
     #[error("the workload was removed while the request waited for it")]
     Removed,
@@ -142,6 +154,16 @@ impl ProxyError {
                 "workload-failed",
                 grpc::UNAVAILABLE,
             ),
+            Self::Asleep(_) => (StatusCode::SERVICE_UNAVAILABLE, "asleep", grpc::UNAVAILABLE),
+            Self::WakeRequires { status, .. } => (
+                *status,
+                "wake-requires",
+                match *status {
+                    StatusCode::UNAUTHORIZED => grpc::UNAUTHENTICATED,
+                    StatusCode::FORBIDDEN => grpc::PERMISSION_DENIED,
+                    _ => grpc::UNAVAILABLE,
+                },
+            ),
             Self::Removed => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "workload-removed",
@@ -208,7 +230,11 @@ impl ProxyError {
             Self::HoldFull { .. } | Self::AllHoldFull | Self::NotReady => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            Self::Failed { .. } | Self::Removed => {
+            // One must be there (RFC 9110 section 15.5.2); this one opens no dialog.
+            Self::WakeRequires { status, .. } if *status == StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::Failed { .. } | Self::Removed | Self::Asleep(_) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             // What follows on the connection can't be told from this message's rest.

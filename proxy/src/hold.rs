@@ -82,6 +82,7 @@ pub(crate) fn refused(refusal: Refusal, workload: &Workload) -> ProxyError {
             failure,
         },
         Refusal::Removed => ProxyError::Removed,
+        Refusal::Asleep => ProxyError::Asleep(workload.id.to_string()),
     }
 }
 

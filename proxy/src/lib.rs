@@ -7,6 +7,7 @@
 mod access;
 mod client;
 mod config;
+mod edge;
 mod endpoint;
 mod error;
 mod forward;
@@ -22,6 +23,7 @@ mod shared;
 mod workload;
 
 pub use config::{ByHeader, Drain, Limits, ProxyConfig, UpstreamLimits};
+pub use edge::rule;
 pub use link::LinkEnds;
 pub use proxy::{Proxy, ProxyStatus, StartError};
 pub use workload::{EndpointStatus, WorkloadStatus};

@@ -70,10 +70,12 @@ pub(crate) async fn listen(
                 let answer = match find(&workload) {
                     Some(known) => known.quiesce(epoch, idle_for),
                     // Nothing is sent to what isn't known.
-                    None => ToScaler::Quiesced { workload, epoch },
+                    None => Some(ToScaler::Quiesced { workload, epoch }),
                 };
                 rouse_failpoint::pass("quiesced");
-                if to_scaler.send(answer).await.is_err() {
+                if let Some(answer) = answer
+                    && to_scaler.send(answer).await.is_err()
+                {
                     return;
                 }
             }

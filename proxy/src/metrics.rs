@@ -42,6 +42,51 @@ struct ByOutcome {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByException {
+    workload: String,
+    kind: &'static str,
+}
+
+/// What became of a request that was not simply held or forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exception {
+    /// Answered by a rule.
+    Respond,
+    /// A rule's `noWake`, of a workload that is not awake.
+    NoWake,
+    /// It lacks what a wake needs.
+    WakeRequires,
+    /// The waiting page.
+    Page,
+    /// Sent to the fallback.
+    Fallback,
+    /// Answered because the workload is not awake.
+    WhileWaking,
+}
+
+impl Exception {
+    const ALL: [Self; 6] = [
+        Self::Respond,
+        Self::NoWake,
+        Self::WakeRequires,
+        Self::Page,
+        Self::Fallback,
+        Self::WhileWaking,
+    ];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Respond => "respond",
+            Self::NoWake => "no-wake",
+            Self::WakeRequires => "wake-requires",
+            Self::Page => "page",
+            Self::Fallback => "fallback",
+            Self::WhileWaking => "while-waking",
+        }
+    }
+}
+
 type Histograms = Family<ByWorkload, Histogram, fn() -> Histogram>;
 
 /// All families of the proxy.
@@ -55,6 +100,7 @@ pub(crate) struct Metrics {
     held: Family<ByWorkload, Gauge>,
     held_limit: Family<ByWorkload, Gauge>,
     problems: Family<ByProblem, Counter>,
+    exceptions: Family<ByException, Counter>,
     probes: Family<ByOutcome, Counter>,
     pub(crate) connections: Gauge,
     pub(crate) unlinked: Gauge,
@@ -94,6 +140,7 @@ impl Metrics {
             held: Family::default(),
             held_limit: Family::default(),
             problems: Family::default(),
+            exceptions: Family::default(),
             probes: Family::default(),
             connections: Gauge::default(),
             unlinked: Gauge::default(),
@@ -141,6 +188,11 @@ impl Metrics {
             "problems",
             "Requests that the proxy answered itself, by the problem's name",
             metrics.problems.clone(),
+        );
+        registry.register(
+            "exceptions",
+            "Requests that rules, wakeRequires or whileWaking kept from being held or forwarded to the workload, by kind",
+            metrics.exceptions.clone(),
         );
         registry.register(
             "client_connections",
@@ -205,12 +257,26 @@ impl Metrics {
                 code,
             });
         }
+        for kind in Exception::ALL {
+            self.exceptions.remove(&ByException {
+                workload: id.to_string(),
+                kind: kind.word(),
+            });
+        }
         self.duration.remove(&labels);
         self.hold.remove(&labels);
         self.retries.remove(&labels);
         self.in_flight.remove(&labels);
         self.held.remove(&labels);
         self.held_limit.remove(&labels);
+    }
+
+    pub(crate) fn exception(&self, id: &WorkloadId, kind: Exception) {
+        let labels = ByException {
+            workload: id.to_string(),
+            kind: kind.word(),
+        };
+        self.exceptions.get_or_create(&labels).inc();
     }
 
     pub(crate) fn problem(&self, problem: &'static str) {

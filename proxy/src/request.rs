@@ -2,7 +2,9 @@
 
 mod attempt;
 mod choice;
+mod exception;
 mod rematch;
+mod seat;
 mod target;
 
 use std::sync::Arc;
@@ -21,12 +23,16 @@ use crate::forward::{
     AnswerBody, BodyState, Forwarding, RequestBody, request_headers, upgrade_protocol,
 };
 use crate::hold::{hold, refused};
-use crate::metrics::Finished;
+use crate::metrics::{Exception, Finished};
 use crate::shared::Shared;
-use crate::workload::{Admitted, Permit, Stages, Ticket, Workload};
+use crate::workload::{
+    Admitted, Guest, Manner, Permit, Refusal, Settings, Stages, Ticket, Workload,
+};
 use attempt::Attempt;
+use exception::{Other, Treatment, instead};
 use rouse_api::link::EndpointId;
-use rouse_api::workload::{Http, Protocol, WorkloadId};
+use rouse_api::workload::{Protocol, WorkloadId};
+pub(crate) use seat::Seat;
 use target::Target;
 
 /// Answers a request, whatever happens.
@@ -132,19 +138,44 @@ async fn forward(
         ));
     }
     let http = workload.http.load_full();
+    let (manner, asleep) = match Treatment::of(shared, client, &http, &request) {
+        Treatment::Forward { manner, asleep } => (manner, asleep),
+        Treatment::Respond(fixed) => {
+            shared.metrics.exception(&workload.id, Exception::Respond);
+            return own(fixed.answer(), request.into_body(), finished);
+        }
+    };
+    let mut guest = None;
+    if manner.wakes && http.instead.is_some() {
+        match instead(&http, &workload, &request, target.host(), grpc) {
+            None => {}
+            Some(Other::Answer(answer, kind)) => {
+                shared.metrics.exception(&workload.id, kind);
+                return own(answer, request.into_body(), finished);
+            }
+            Some(Other::Fallback(other)) => guest = Some(other),
+        }
+    }
+    let protocol = guest.as_ref().map_or(http.protocol, |guest| guest.protocol);
     let upgrade = upgrade_protocol(request.headers())
-        .filter(|_| client.is_http1() && http.protocol == Protocol::Http1);
+        .filter(|_| client.is_http1() && protocol == Protocol::Http1);
     let on_upgrade = upgrade.as_ref().map(|_| hyper::upgrade::on(&mut request));
     let mut exchange = Exchange::new(
-        shared, client, workload, http, request, target, upgrade, on_upgrade,
+        shared, client, workload, http, request, target, protocol, upgrade, on_upgrade,
     );
     exchange.chosen = chosen;
-    match exchange.run(finished).await {
+    exchange.manner = manner;
+    match exchange.run(finished, guest).await {
         Ok(answer) => answer,
         Err((error, mut finished)) => {
-            shared.metrics.problem(error.name());
+            let mut answer = match (&error, asleep) {
+                (ProxyError::Asleep(_), Some(asleep)) => asleep.answer(),
+                _ => {
+                    shared.metrics.problem(error.name());
+                    error.answer(grpc)
+                }
+            };
             tracing::debug!(%error, peer = %client.peer, workload = %exchange.workload.id, "not forwarded");
-            let mut answer = error.answer(grpc);
             exchange.tell_hold(answer.headers_mut());
             finished.status = answer.status().as_u16();
             finished.error = Some(error.name());
@@ -156,6 +187,19 @@ async fn forward(
             answer
         }
     }
+}
+
+/// The proxy's own answer to a request that goes nowhere.
+fn own(
+    mut answer: Response<AnswerBody>,
+    body: Incoming,
+    mut finished: Finished,
+) -> Response<AnswerBody> {
+    finished.status = answer.status().as_u16();
+    finished.complete = true;
+    let unread = RequestBody::new(body, Duration::ZERO).into_unread();
+    answer.body_mut().attach(Some(finished), unread);
+    answer
 }
 
 fn entry(
@@ -196,7 +240,10 @@ pub(super) struct Exchange<'a> {
     workload: Arc<Workload>,
     /// The workload was named, not found by host and path.
     chosen: bool,
-    http: Arc<Http>,
+    http: Arc<Settings>,
+    manner: Manner,
+    /// What the head was made for.
+    protocol: Protocol,
     method: Method,
     /// Head and body as they go upstream; away while a try has them.
     head: Option<Request<()>>,
@@ -230,9 +277,10 @@ impl<'a> Exchange<'a> {
         shared: &'a Arc<Shared>,
         client: &'a Arc<Client>,
         workload: Arc<Workload>,
-        http: Arc<Http>,
+        http: Arc<Settings>,
         request: Request<Incoming>,
         target: Target,
+        protocol: Protocol,
         upgrade: Option<HeaderValue>,
         on_upgrade: Option<OnUpgrade>,
     ) -> Self {
@@ -243,7 +291,7 @@ impl<'a> Exchange<'a> {
         prepare(
             &mut head,
             target,
-            http.protocol,
+            protocol,
             &client.forwarding,
             upgrade.as_ref(),
         );
@@ -257,6 +305,8 @@ impl<'a> Exchange<'a> {
             workload,
             chosen: false,
             http,
+            manner: Manner::DEMAND,
+            protocol,
             expects_continue,
             upgrade,
             on_upgrade,
@@ -265,12 +315,28 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Tries until there is an answer, or an error to tell.
+    /// Tries until there is an answer, or an error to tell. `guest`: at the fallback first; what that provably didn't get is held.
     async fn run(
         &mut self,
         mut finished: Finished,
+        guest: Option<Guest>,
     ) -> Result<Response<AnswerBody>, (ProxyError, Finished)> {
-        let mut ticket = self.workload.arrive();
+        if let Some(guest) = guest {
+            self.shared
+                .metrics
+                .exception(&self.workload.id, Exception::Fallback);
+            finished = match self.attempt(Seat::Fallback(guest), finished).await {
+                Attempt::Answered(answer) => return Ok(*answer),
+                Attempt::Sent {
+                    error, finished, ..
+                } => return Err((error, *finished)),
+                Attempt::NotSent(error, finished) if self.protocol != self.http.protocol => {
+                    return Err((error, *finished));
+                }
+                Attempt::NotSent(_, finished) => *finished,
+            };
+        }
+        let mut ticket = self.workload.arrive(self.manner);
         let mut matched_again = false;
         let mut avoid: Option<EndpointId> = None;
         let (mut sent, mut tries) = (0, 0);
@@ -279,7 +345,7 @@ impl<'a> Exchange<'a> {
                 Ok(permit) => permit,
                 Err(ProxyError::Removed) if !matched_again && self.match_again() => {
                     matched_again = true;
-                    (ticket, avoid) = (self.workload.arrive(), None);
+                    (ticket, avoid) = (self.workload.arrive(self.manner), None);
                     finished.move_to(&self.workload);
                     continue;
                 }
@@ -287,7 +353,7 @@ impl<'a> Exchange<'a> {
             };
             avoid = Some(permit.endpoint().id.clone());
             tries += 1;
-            finished = match self.attempt(permit, finished).await {
+            finished = match self.attempt(Seat::Own(permit), finished).await {
                 Attempt::Answered(answer) => return Ok(*answer),
                 Attempt::NotSent(error, finished) if tries >= MOST_TRIES => {
                     return Err((error, *finished));
@@ -318,10 +384,16 @@ impl<'a> Exchange<'a> {
         ticket: Ticket,
         avoid: Option<&EndpointId>,
     ) -> Result<Permit, ProxyError> {
-        let wait = match self.workload.admit(ticket, avoid) {
+        let (head, method, protocol) = (self.head.as_ref(), &self.method, self.protocol);
+        let caller = || {
+            let host = head.and_then(|head| rematch::host(head, protocol));
+            let headers = head.map(Request::headers).cloned().unwrap_or_default();
+            crate::edge::caller(method.as_str(), host.unwrap_or_default(), &headers)
+        };
+        let wait = match self.workload.admit(ticket, avoid, self.manner, caller) {
             Ok(Admitted::Now(permit)) => return Ok(permit),
             Ok(Admitted::Held(wait)) => wait,
-            Err(refusal) => return Err(refused(refusal, &self.workload)),
+            Err(refusal) => return Err(self.refused(refusal)),
         };
         let deadline = self.arrived + self.http.hold.timeout;
         let Some(body) = self.body.as_mut() else {
@@ -343,6 +415,28 @@ impl<'a> Exchange<'a> {
         let stages = held.as_ref().map(Permit::stages).unwrap_or_default();
         self.held = Some(Held { total, stages });
         held
+    }
+
+    fn refused(&self, refusal: Refusal) -> ProxyError {
+        let workload = &self.workload;
+        let asleep = matches!(refusal, Refusal::Asleep);
+        let kind = if self.manner.counts {
+            Exception::WakeRequires
+        } else {
+            Exception::NoWake
+        };
+        if asleep {
+            self.shared.metrics.exception(&workload.id, kind);
+        }
+        match &self.http.wake_requires {
+            Some(requires) if asleep && self.manner == Manner::GUEST => ProxyError::WakeRequires {
+                workload: workload.id.to_string(),
+                headers: requires.headers.join(", "),
+                status: http::StatusCode::from_u16(requires.status)
+                    .unwrap_or(http::StatusCode::UNAUTHORIZED),
+            },
+            _ => refused(refusal, workload),
+        }
     }
 
     /// Says in `Server-Timing` what a held request waited for.

@@ -14,6 +14,7 @@ use http::HeaderMap;
 use rouse_api::link::Routes;
 use rouse_api::workload::{HostPattern, PathPrefix};
 
+pub(crate) use host::normal as normal_host;
 use paths::{Candidate, Paths};
 
 /// A route table; see the module.

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::AccessLog;
 use crate::config::ProxyConfig;
+use crate::edge::Rules;
 use crate::metrics::Metrics;
 use crate::route::RouteTable;
 use crate::workload::{Outside, Prober, Workload};
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     /// None until the first routes have come: until then nothing is known to be missing.
     pub(crate) table: ArcSwapOption<Table>,
     pub(crate) metrics: Metrics,
+    /// For all workloads, behind each one's own.
+    pub(crate) rules: Option<Rules>,
     pub(crate) access: Option<AccessLog>,
     pub(crate) held_requests: Arc<Bound>,
     pub(crate) held_bytes: Arc<Bound>,
@@ -94,6 +97,7 @@ impl Shared {
             held_requests: Arc::new(Bound::new(config.limits.held_requests)),
             held_bytes: Arc::new(Bound::new(config.limits.held_bytes)),
             access: config.access_log.then(AccessLog::start),
+            rules: Rules::new(&config.rules),
             config,
             table: ArcSwapOption::empty(),
             metrics,

@@ -3,14 +3,18 @@
 mod aside;
 mod core;
 mod demand;
+mod fallback;
 mod handle;
 mod permit;
 mod probing;
 mod ramp;
+mod settings;
 mod status;
 
-pub(crate) use self::core::{Stages, Ticket};
+pub(crate) use self::core::{Manner, Stages, Ticket, Waking};
+pub(crate) use fallback::Guest;
 pub(crate) use handle::{Admitted, Outside, Refusal, Workload};
 pub(crate) use permit::{Permit, Wait};
 pub(crate) use probing::Prober;
+pub(crate) use settings::{Instead, Settings};
 pub use status::{EndpointStatus, WorkloadStatus};

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rouse_api::link::{EndpointId, Failure};
+use rouse_api::link::{EndpointId, Failure, Fallback};
 use rouse_api::workload::{Probe, Workload, WorkloadId};
 use tokio::time::Instant;
 
@@ -37,6 +37,8 @@ pub struct Observation {
     pub service: Option<SocketAddr>,
     /// The platform has no record that the workload was ever scaled or looked after: it may begin with its initial count.
     pub fresh: bool,
+    /// Where requests go until a replica is ready.
+    pub fallback: Option<Fallback>,
 }
 
 /// How many replicas a target shall have, by the platform.
@@ -62,6 +64,7 @@ impl Observation {
             governed: None,
             service: None,
             fresh: false,
+            fallback: None,
         }
     }
 }

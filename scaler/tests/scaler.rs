@@ -95,6 +95,7 @@ async fn wakes_for_a_request_and_sleeps_again() {
                 workload,
                 held,
                 oldest,
+                by: None,
             }))
             .await
             .unwrap();
@@ -185,6 +186,7 @@ async fn a_failure_reaches_the_proxies() {
             workload,
             held,
             oldest,
+            by: None,
         }))
         .await
         .unwrap();

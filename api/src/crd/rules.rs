@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::load::resolve::{
-    LARGEST_ROUTE, MOST_REPLICAS, MOST_ROUTES, MOST_RULES, MOST_TRIGGERS, MOST_WAKES,
+    LARGEST_ROUTE, LONGEST_BODY, MOST_PARTS, MOST_REPLICAS, MOST_ROUTES, MOST_RULES, MOST_TRIGGERS,
+    MOST_WAKES,
 };
 use crate::workload::Scale;
 
@@ -177,14 +178,49 @@ const RULES: &[Rule] = &[
     ("http.hold.timeout", LONGER, LONGER_WANTED, ""),
     ("http.timeouts.connect", LONGER, LONGER_WANTED, ""),
     ("http.timeouts.responseHeader", LONGER, LONGER_WANTED, ""),
-    ("http.rules", EMPTY, NOT_YET, ""),
     (
         "http.rules[].action",
-        "has(self.respond) != has(self.noWake)",
-        "write exactly one of respond and noWake",
+        "(has(self.respond) ? 1 : 0) + (has(self.noWake) ? 1 : 0) + (has(self.wake) ? 1 : 0) == 1",
+        "write exactly one of respond, noWake and wake",
+        "",
+    ),
+    (
+        "http.rules[].action.respond.headers",
+        NO_FRAMING,
+        FRAMES,
+        "",
+    ),
+    (
+        "http.rules[].action.respond",
+        NO_BODY,
+        NO_BODY_WANTED,
+        ".body",
+    ),
+    (
+        "http.rules[].action.noWake.respond.headers",
+        NO_FRAMING,
+        FRAMES,
+        "",
+    ),
+    (
+        "http.rules[].action.noWake.respond",
+        NO_BODY,
+        NO_BODY_WANTED,
+        ".body",
+    ),
+    (
+        "http.wakeRequires.status",
+        "self in [401, 403, 503]",
+        "401, 403 or 503 is wanted",
         "",
     ),
 ];
+
+const NO_FRAMING: &str = "self.all(name, !name.matches('^(?i)(connection|content-length|date|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade)$'))";
+const FRAMES: &str = "frames the message, which is the proxy's to do; leave it out";
+const NO_BODY: &str = "!(self.status in [204, 205, 304]) || !has(self.body) || self.body == ''";
+const NO_BODY_WANTED: &str =
+    "a status of 204, 205 or 304 has none; leave it out, or write another status";
 
 /// Adds the rules and bounds to the schema of `spec`; the paths of those that found no place.
 pub(super) fn add(spec: &mut Value) -> Vec<String> {
@@ -234,6 +270,35 @@ fn values() -> Vec<(&'static str, &'static str, Value)> {
         ),
         ("http.requestRate", "required", json!(["perReplica"])),
     ];
+    for path in [
+        "http.rules[].match.methods",
+        "http.rules[].match.pathPrefixes",
+        "http.rules[].match.userAgents",
+        "http.rules[].match.sourceAddresses",
+    ] {
+        values.push((path, "maxItems", json!(MOST_PARTS)));
+    }
+    values.push((
+        "http.rules[].match.headers",
+        "maxProperties",
+        json!(MOST_PARTS),
+    ));
+    values.push(("http.wakeRequires", "required", json!(["headers"])));
+    values.push(("http.wakeRequires.headers", "minItems", json!(1)));
+    values.push(("http.wakeRequires.headers", "maxItems", json!(MOST_PARTS)));
+    for (headers, body) in [
+        (
+            "http.rules[].action.respond.headers",
+            "http.rules[].action.respond.body",
+        ),
+        (
+            "http.rules[].action.noWake.respond.headers",
+            "http.rules[].action.noWake.respond.body",
+        ),
+    ] {
+        values.push((headers, "maxProperties", json!(MOST_PARTS)));
+        values.push((body, "maxLength", json!(LONGEST_BODY)));
+    }
     for path in [
         "replicas.min",
         "replicas.max",

@@ -1,3 +1,4 @@
+use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment as Step;
 
 use super::document::Document;
@@ -15,6 +16,11 @@ pub(super) fn decode(document: &mut Document) -> Option<ScaledWorkload> {
     if matches!(document.tree.value, Value::Null) || !is_ours(document) {
         return None;
     }
+    decode_as(document)
+}
+
+/// As [`decode`], of anything that says so itself.
+pub(super) fn decode_as<T: DeserializeOwned>(document: &mut Document) -> Option<T> {
     for _ in 0..MOST_PROBLEMS {
         let error = match serde_path_to_error::deserialize(&document.tree) {
             Ok(resource) => return Some(resource),

@@ -1,6 +1,7 @@
 //! One typed resource to one workload: rules between its fields, defaults, and what this version can't do yet.
 
 mod behavior;
+mod edge;
 mod http;
 mod object;
 mod process;
@@ -13,11 +14,12 @@ use super::path::FieldPath;
 use crate::resource::{self, ScaledWorkload, Spec};
 use crate::workload::{OnDelete, Scale, Target, Workload, WorkloadId};
 
+pub(super) use edge::rules;
+pub(crate) use edge::{LONGEST_BODY, MOST_PARTS, MOST_RULES};
 pub(crate) use http::{LARGEST_ROUTE, MOST_ROUTES};
 pub(super) use http::{Single, expanded, routes};
 pub(super) use object::{DEFAULT_API_VERSION, DEFAULT_KIND};
 pub(crate) use trigger::MOST_TRIGGERS;
-pub(crate) use unsupported::MOST_RULES;
 
 /// Entries of `wakes`.
 pub(crate) const MOST_WAKES: usize = 32;
@@ -63,6 +65,9 @@ pub(super) fn workload(
     let triggers = trigger::triggers(document, spec, &scale);
     let wakes = wakes(document, spec, id);
     let mut http = spec.http.as_ref().map(|http| http::http(document, http));
+    if let (Some(spec), Some(http)) = (&spec.http, &mut http) {
+        edge::edge(document, spec, mode, http);
+    }
     let target = match mode {
         Mode::Standalone => process::target(document, spec).map(Target::Process),
         Mode::Cluster => object::target(document, spec, id).map(Target::Scalable),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     Duration, HeaderName, HeaderValue, Host, Name, Path, Positive, Quantity, Rule, Upstream,
-    WhileWaking,
+    WakeRequires, WhileWaking,
 };
 
 /// How requests reach a workload and how they are treated.
@@ -47,9 +47,12 @@ pub struct HttpSpec {
     pub upstream: Option<Upstream>,
     /// What becomes of requests while it is asleep or waking. Absent: hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "super::schema::only_hold")]
+    #[schemars(schema_with = "super::schema::while_waking")]
     pub while_waking: Option<WhileWaking>,
-    /// Exceptions; the first match wins.
+    /// Absent: every request wakes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wake_requires: Option<WakeRequires>,
+    /// Exceptions; the first match wins. Behind them come the proxies' own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
 }

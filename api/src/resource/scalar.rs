@@ -6,6 +6,7 @@ mod name;
 mod number;
 mod object;
 mod quantity;
+mod request;
 mod route;
 mod schema;
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub use name::Name;
 pub use number::{NotNegative, Positive, StatusCode};
 pub use object::{ApiVersion, Kind, ObjectName};
 pub use quantity::Quantity;
+pub use request::{Method, Network, UserAgent};
 pub use route::{HeaderName, HeaderValue, Host, Path};
 pub(crate) use schema::{LONGEST_NAME, NAME};
 

@@ -7,9 +7,9 @@ pub(super) fn anything(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }
 
-/// Text or a mapping, of which this version supports one word in a cluster.
-pub(super) fn only_hold(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"x-kubernetes-preserve-unknown-fields": true, "enum": ["hold"]})
+/// Text or a mapping: Kubernetes has no type for that, and can look at the words alone. What is in the mapping the scaler checks.
+pub(super) fn while_waking(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"x-kubernetes-preserve-unknown-fields": true, "pattern": "^(hold|page)$", "minProperties": 1, "maxProperties": 1})
 }
 
 /// Text or a mapping, of which this version supports one word in a cluster.

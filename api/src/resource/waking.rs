@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HeaderName, HeaderValue, Path, ServiceRef, StatusCode};
+use super::{HeaderName, HeaderValue, Method, Network, Path, ServiceRef, StatusCode, UserAgent};
 
 /// What becomes of requests while a workload is asleep or waking.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,12 +56,21 @@ pub struct Rule {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RuleMatch {
+    /// Any of these, as they stand in the request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub methods: Vec<Method>,
     /// Any of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub path_prefixes: Vec<Path>,
+    /// All of these; the value `"*"` means: there, whatever its value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<HeaderName, HeaderValue>,
     /// Any of these; a star stands for any text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub user_agents: Vec<String>,
+    pub user_agents: Vec<UserAgent>,
+    /// Any of these: the client's, which a trusted peer may tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub source_addresses: Vec<Network>,
 }
 
 /// What becomes of matching requests. Exactly one.
@@ -74,9 +83,33 @@ pub struct RuleAction {
     /// Forwarded when awake, 503 when asleep, never counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_wake: Option<NoWake>,
+    /// Nothing: an exception from the rules behind it, the proxies' own among them. Written `{}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wake: Option<Wake>,
+}
+
+/// Forwarded when awake, never counted.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NoWake {
+    /// The answer while asleep or waking. Absent: 503.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub respond: Option<Respond>,
 }
 
 /// Has no fields: written `{}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct NoWake {}
+pub struct Wake {}
+
+/// What a request must have to wake a workload.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WakeRequires {
+    /// Each of them must be there, and not be empty. At least one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<HeaderName>,
+    /// What a request without them gets while it is asleep or waking: 401, 403 or 503. Absent: 401.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusCode>,
+}

@@ -1,7 +1,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::Route;
+use super::{Route, Rule, WakeRequires, WhileWaking};
 
 /// How requests reach a workload and how they are treated on the way.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,12 @@ pub struct Http {
     pub hold: Hold,
     /// Bounds on what is under way.
     pub timeouts: Timeouts,
+    /// Exceptions; the first match wins.
+    pub rules: Vec<Rule>,
+    /// What a request must have to wake it. Absent: nothing.
+    pub wake_requires: Option<WakeRequires>,
+    /// What becomes of requests until a replica is ready.
+    pub while_waking: WhileWaking,
 }
 
 impl Http {
@@ -43,6 +49,9 @@ impl Http {
             request_rate_per_replica: None,
             hold: Hold::default(),
             timeouts: Timeouts::default(),
+            rules: Vec::new(),
+            wake_requires: None,
+            while_waking: WhileWaking::default(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::api::DynamicObject;
 use rouse_api::load;
 use rouse_api::resource::{State, Status};
-use rouse_api::workload::{Target, Workload};
+use rouse_api::workload::{Target, WhileWaking, Workload};
 use serde_json::Value;
 
 use super::event::Key;
@@ -89,6 +89,19 @@ impl Object {
             name.unwrap_or(self.key.name()),
         ))
     }
+}
+
+/// The Services that a workload looks at: its own, and that of its fallback.
+pub(super) fn services(object: &Object) -> impl Iterator<Item = Key> {
+    let http = object.workload.as_ref().ok();
+    let http = http.and_then(|workload| workload.http.as_ref());
+    let fallback = match http.map(|http| &http.while_waking) {
+        Some(WhileWaking::Fallback(service)) => {
+            Some(Key::new(object.key.namespace(), &service.name))
+        }
+        _ => None,
+    };
+    object.service().into_iter().chain(fallback)
 }
 
 fn workload(object: &DynamicObject) -> Result<Arc<Workload>, Arc<[String]>> {

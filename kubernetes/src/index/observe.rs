@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use rouse_api::link::{EndpointId, Failure};
-use rouse_api::workload::Readiness;
+use rouse_api::link::{EndpointId, Failure, Fallback};
+use rouse_api::workload::{Readiness, WhileWaking};
 use rouse_scaler::platform::{Observation, Replica, ReplicaState};
 use tokio::time::Instant;
 
@@ -78,6 +78,7 @@ impl Index {
             blocked: self.blocked(entry),
             governed: self.governor(entry).map(|governor| governor.min.max(1)),
             service,
+            fallback: self.fallback(entry).and_then(Result::ok),
         };
         Some((observation, due))
     }
@@ -104,6 +105,31 @@ impl Index {
             Ok(port) => Front::Port(service, port),
             Err(failure) => Front::Broken(failure),
         }
+    }
+
+    /// Where requests go until a replica is ready, or why nowhere; `None`: that is not wanted.
+    pub(super) fn fallback(&self, entry: &Entry) -> Option<Result<Fallback, Failure>> {
+        let WhileWaking::Fallback(wanted) = &entry.workload()?.http.as_ref()?.while_waking else {
+            return None;
+        };
+        let key = Key::new(entry.object.key.namespace(), &wanted.name);
+        let refuse = |what: String| {
+            let message = format!("whileWaking.fallback: {what}; requests are held meanwhile");
+            Err(failure("FallbackNotFound", message))
+        };
+        let Some(service) = self.services.get(&key) else {
+            return Some(refuse(format!("there is no Service {key}")));
+        };
+        Some(match service.port(wanted.port.as_ref()) {
+            Err(failure) => refuse(failure.message),
+            Ok(port) => match service.socket(port) {
+                None => refuse(format!("Service {key} is headless: it has no address")),
+                Some(address) => Ok(Fallback {
+                    address,
+                    protocol: port.protocol,
+                }),
+            },
+        })
     }
 
     /// Its pods that have not ended: those of its Service that are also its target's.

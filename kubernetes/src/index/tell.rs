@@ -44,6 +44,7 @@ impl Index {
             blocked: None,
             failure: None,
             progress: None,
+            fallback: self.fallback(entry).and_then(Result::err),
             count: None,
             ready: 0,
             governed,

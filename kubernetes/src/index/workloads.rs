@@ -9,7 +9,7 @@ use rouse_api::workload::{OnDelete, Protocol, Workload};
 
 use super::event::{Change, Key};
 use super::hand::Hand;
-use super::object::Object;
+use super::object::{Object, services};
 use super::selector::PodSelector;
 use super::target::TargetKey;
 use super::{Entry, Index, Orphan};
@@ -124,11 +124,9 @@ impl Index {
             // Of several on one target one is blocked; who that is may have changed.
             self.changed.extend(all.iter().cloned());
         }
-        if let Some(service) = entry.service.clone() {
-            self.by_service
-                .entry(service)
-                .or_default()
-                .insert(key.clone());
+        for service in services(&entry.object) {
+            let workloads = self.by_service.entry(service).or_default();
+            workloads.insert(key.clone());
         }
         self.post(&key, &mut entry);
         self.entries.insert(key, entry);
@@ -144,12 +142,12 @@ impl Index {
                 self.by_target.remove(target);
             }
         }
-        if let Some(service) = &entry.service
-            && let Some(all) = self.by_service.get_mut(service)
-        {
-            all.remove(key);
-            if all.is_empty() {
-                self.by_service.remove(service);
+        for service in services(&entry.object) {
+            if let Some(all) = self.by_service.get_mut(&service) {
+                all.remove(key);
+                if all.is_empty() {
+                    self.by_service.remove(&service);
+                }
             }
         }
         self.unpost(key, entry);

@@ -17,6 +17,8 @@ use crate::facts::Facts;
 const SAME: SignedDuration = SignedDuration::from_secs(3);
 /// Characters of one message.
 const LONGEST: usize = 1_000;
+/// What a wake by requests is called.
+const HELD: &str = "held requests";
 
 /// The status to be. The same as `recorded` while nothing worth telling has changed: numbers that move all the time, like those in a
 /// decision's reason, are told as they were when the state or a count changed.
@@ -101,16 +103,20 @@ fn last_wake(
     // Of this wake, and not of the one before it.
     let ended = ended
         .filter(|wake| wake.outcome == WakeOutcome::Ready && wake.seconds_ago <= cause.seconds_ago);
-    let words = match cause.cause {
-        WakeCause::Held { .. } => "held requests",
-        WakeCause::Minimum => "replicas.min",
-        WakeCause::Trigger => "trigger",
-        WakeCause::Schedule => "schedule",
-        WakeCause::Needed => "another workload's wakes",
-        WakeCause::Elsewhere => "count raised by another",
+    let words = match (cause.cause, &cause.by) {
+        (WakeCause::Held { .. }, Some(by)) => format!("{HELD}: {by}"),
+        // A leader that has just come may not have been told by whom.
+        (WakeCause::Held { .. }, None) => old
+            .filter(|old| old.time == time && old.cause.starts_with(HELD))
+            .map_or_else(|| HELD.to_owned(), |old| old.cause.clone()),
+        (WakeCause::Minimum, _) => "replicas.min".to_owned(),
+        (WakeCause::Trigger, _) => "trigger".to_owned(),
+        (WakeCause::Schedule, _) => "schedule".to_owned(),
+        (WakeCause::Needed, _) => "another workload's wakes".to_owned(),
+        (WakeCause::Elsewhere, _) => "count raised by another".to_owned(),
     };
     Some(LastWake {
-        cause: words.to_owned(),
+        cause: words,
         duration: ended.map(|wake| duration(wake.stages.total)),
         time,
     })
@@ -257,6 +263,9 @@ fn degraded(facts: &Facts) -> Said {
     }
     if let Some(wakes) = &facts.wakes {
         return said(true, &wakes.reason, &wakes.message);
+    }
+    if let Some(fallback) = &facts.fallback {
+        return said(true, &fallback.reason, &fallback.message);
     }
     match &facts.governed {
         Some(governor) if governor.min == 0 => {

@@ -7,6 +7,10 @@ use rouse_api::link::RoutedWorkload;
 use rouse_api::workload as api;
 
 use super::Malformed;
+use super::edge::{
+    read_protocol, read_rules, read_wake_requires, read_while_waking, write_protocol, write_rule,
+    write_wake_requires, write_while_waking,
+};
 use super::field::{amount, each, name, port, read_duration, required, workload, write_duration};
 use crate::wire;
 
@@ -29,16 +33,11 @@ pub(crate) fn read_routed(routed: wire::RoutedWorkload) -> Result<RoutedWorkload
 }
 
 fn write_http(http: &api::Http) -> wire::Http {
-    use api::{Dial, Protocol, Readiness};
+    use api::{Dial, Readiness};
     wire::Http {
         routes: http.routes.iter().map(write_route).collect(),
         service: http.service.as_ref().map(write_service),
-        protocol: match http.protocol {
-            Protocol::Auto => wire::Protocol::Auto,
-            Protocol::Http1 => wire::Protocol::Http1,
-            Protocol::H2c => wire::Protocol::H2c,
-        }
-        .into(),
+        protocol: write_protocol(http.protocol).into(),
         readiness: match http.readiness {
             Readiness::Auto => wire::Readiness::Auto,
             Readiness::Kubelet => wire::Readiness::Kubelet,
@@ -62,16 +61,15 @@ fn write_http(http: &api::Http) -> wire::Http {
             response_header_ns: write_duration(http.timeouts.response_header),
             idle_ns: write_duration(http.timeouts.idle),
         }),
+        rules: http.rules.iter().map(write_rule).collect(),
+        wake_requires: http.wake_requires.as_ref().map(write_wake_requires),
+        while_waking: write_while_waking(&http.while_waking),
     }
 }
 
 fn read_http(http: wire::Http) -> Result<api::Http> {
-    use api::{Dial, Protocol, Readiness};
-    let protocol = match http.protocol() {
-        wire::Protocol::Auto => Protocol::Auto,
-        wire::Protocol::Http1 => Protocol::Http1,
-        wire::Protocol::H2c => Protocol::H2c,
-    };
+    use api::{Dial, Readiness};
+    let protocol = read_protocol(http.protocol());
     let readiness = match http.readiness() {
         wire::Readiness::Auto => Readiness::Auto,
         wire::Readiness::Kubelet => Readiness::Kubelet,
@@ -112,17 +110,13 @@ fn read_http(http: wire::Http) -> Result<api::Http> {
             response_header: read_duration(timeouts.response_header_ns),
             idle: read_duration(timeouts.idle_ns),
         },
+        rules: read_rules(http.rules)?,
+        wake_requires: http.wake_requires.map(read_wake_requires).transpose()?,
+        while_waking: read_while_waking(http.while_waking)?,
     })
 }
 
 fn write_route(route: &api::Route) -> wire::Route {
-    let header = |(name, matches): &(String, api::HeaderMatch)| wire::Header {
-        name: name.clone(),
-        r#match: Some(match matches {
-            api::HeaderMatch::Present => wire::header::Match::Present(wire::Present {}),
-            api::HeaderMatch::Exact(value) => wire::header::Match::Exact(value.clone()),
-        }),
-    };
     wire::Route {
         hosts: route.hosts.iter().map(ToString::to_string).collect(),
         path_prefixes: route
@@ -130,7 +124,17 @@ fn write_route(route: &api::Route) -> wire::Route {
             .iter()
             .map(ToString::to_string)
             .collect(),
-        headers: route.headers.iter().map(header).collect(),
+        headers: route.headers.iter().map(write_header).collect(),
+    }
+}
+
+pub(super) fn write_header((name, matches): &(String, api::HeaderMatch)) -> wire::Header {
+    wire::Header {
+        name: name.clone(),
+        r#match: Some(match matches {
+            api::HeaderMatch::Present => wire::header::Match::Present(wire::Present {}),
+            api::HeaderMatch::Exact(value) => wire::header::Match::Exact(value.clone()),
+        }),
     }
 }
 
@@ -143,23 +147,29 @@ fn read_route(route: wire::Route) -> Result<api::Route> {
         api::PathPrefix::parse(&text)
             .map_err(|error| Malformed::new("http.routes.path_prefixes", error.to_string()))
     };
-    let header = |header: wire::Header| {
-        // A route with one condition less would take requests that are not its own.
-        let matches = match required("http.routes.headers.match", header.r#match)? {
-            wire::header::Match::Present(_) => api::HeaderMatch::Present,
-            wire::header::Match::Exact(value) => api::HeaderMatch::Exact(value),
-        };
-        name("http.routes.headers.name", &header.name)?;
-        Ok((header.name, matches))
-    };
     Ok(api::Route {
         hosts: each(route.hosts, host)?,
         path_prefixes: each(route.path_prefixes, path)?,
-        headers: each(route.headers, header)?,
+        headers: each(route.headers, |header| {
+            read_header("http.routes.headers", header)
+        })?,
     })
 }
 
-fn write_service(service: &api::Service) -> wire::Service {
+pub(super) fn read_header(
+    field: &'static str,
+    header: wire::Header,
+) -> Result<(String, api::HeaderMatch)> {
+    // With one condition less it would take requests that are not its own.
+    let matches = match required(field, header.r#match)? {
+        wire::header::Match::Present(_) => api::HeaderMatch::Present,
+        wire::header::Match::Exact(value) => api::HeaderMatch::Exact(value),
+    };
+    name(field, &header.name)?;
+    Ok((header.name, matches))
+}
+
+pub(super) fn write_service(service: &api::Service) -> wire::Service {
     wire::Service {
         name: service.name.clone(),
         port: service.port.as_ref().map(|port| match port {
@@ -169,7 +179,7 @@ fn write_service(service: &api::Service) -> wire::Service {
     }
 }
 
-fn read_service(service: wire::Service) -> Result<api::Service> {
+pub(super) fn read_service(service: wire::Service) -> Result<api::Service> {
     let read_port = |read| match read {
         wire::service::Port::PortName(name) => Ok(api::ServicePort::Name(name)),
         wire::service::Port::PortNumber(number) => {

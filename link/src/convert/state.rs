@@ -6,6 +6,7 @@ use rouse_api::link::{Endpoint, EndpointState, Failure, WorkloadState};
 use rouse_api::workload::{Probe, ProbeAction};
 
 use super::Malformed;
+use super::edge::{read_fallback, write_protocol};
 use super::field::{address, each, endpoint, port, read_duration, workload, write_duration};
 use super::to_scaler::{read_member, write_member};
 use crate::wire;
@@ -23,6 +24,10 @@ pub(super) fn write_state(state: &WorkloadState) -> wire::State {
             .map(|service| service.to_string())
             .unwrap_or_default(),
         probers: state.probers.iter().map(write_member).collect(),
+        fallback: state.fallback.map(|fallback| wire::Fallback {
+            address: fallback.address.to_string(),
+            protocol: write_protocol(fallback.protocol).into(),
+        }),
     }
 }
 
@@ -40,6 +45,7 @@ pub(super) fn read_state(state: wire::State) -> Result<WorkloadState> {
         probers: each(state.probers, |member| {
             read_member("state.probers.host", member)
         })?,
+        fallback: state.fallback.as_ref().map(read_fallback).transpose()?,
     })
 }
 

@@ -5,7 +5,8 @@ use prost::Message;
 use rouse_api::link::*;
 use rouse_api::workload::{
     Dial, HeaderMatch, HostPattern, Http, PathPrefix, Probe, ProbeAction, Protocol, Readiness,
-    Route, Service, ServicePort, WorkloadId,
+    Respond, Route, Rule, RuleAction, RuleMatch, Service, ServicePort, WakeRequires, WhileWaking,
+    WorkloadId,
 };
 
 use super::{
@@ -72,6 +73,10 @@ fn full_state() -> WorkloadState {
             host: "uid".into(),
             instance: u64::MAX,
         }],
+        fallback: Some(Fallback {
+            address: "10.96.0.9:80".parse().unwrap(),
+            protocol: Protocol::H2c,
+        }),
     }
 }
 
@@ -116,6 +121,11 @@ fn what_a_proxy_says_arrives_as_it_was() {
         workload: hello(),
         held: 3,
         oldest: Duration::from_micros(7),
+        by: Some(Arc::new(Caller {
+            method: "GET".to_owned(),
+            host: "hello.example.com".to_owned(),
+            agent: "curl".to_owned(),
+        })),
     };
     for message in [
         ToScaler::Report(report),
@@ -181,6 +191,31 @@ fn routes_arrive_as_they_were() {
     full.request_rate_per_replica = Some(100.0);
     full.timeouts.idle = Duration::ZERO;
     full.hold.max_requests = 1;
+    let respond = || Respond {
+        status: 204,
+        headers: vec![("x-a".to_owned(), "1".to_owned())],
+        body: "text".to_owned(),
+    };
+    let rule = |action| Rule {
+        matches: RuleMatch {
+            methods: vec!["GET".to_owned()],
+            path_prefixes: vec![PathPrefix::parse("/healthz").unwrap()],
+            headers: vec![("x-b".to_owned(), HeaderMatch::Present)],
+            user_agents: vec!["kube-probe/*".to_owned()],
+            source_addresses: vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
+        },
+        action,
+    };
+    full.rules = vec![
+        rule(RuleAction::Respond(respond())),
+        rule(RuleAction::NoWake(None)),
+        rule(RuleAction::NoWake(Some(respond()))),
+        rule(RuleAction::Wake),
+    ];
+    full.wake_requires = Some(WakeRequires {
+        headers: vec!["authorization".to_owned()],
+        status: 403,
+    });
     let port = |port| {
         Some(Service {
             name: "hello".to_owned(),
@@ -199,6 +234,25 @@ fn routes_arrive_as_they_were() {
         let read = read_routed(wire::RoutedWorkload::decode(bytes.as_slice()).unwrap());
         assert_eq!(read, Ok(plain.clone()));
     }
+    for mode in [
+        WhileWaking::Hold,
+        WhileWaking::Page,
+        WhileWaking::Respond(respond()),
+        WhileWaking::Fallback(port(Some(ServicePort::Number(80))).unwrap()),
+    ] {
+        full.while_waking = mode;
+        plain.http = Arc::new(full.clone());
+        assert_eq!(read_routed(write_routed(&plain)), Ok(plain.clone()));
+    }
+}
+
+#[test]
+fn a_newer_rule_is_passed_over() {
+    let mut written = write_routed(&routed("hello", 0));
+    let http = written.http.as_mut().unwrap();
+    http.rules = vec![wire::Rule::default()];
+    http.while_waking = Some(wire::WhileWaking { mode: None });
+    assert_eq!(read_routed(written), Ok(routed("hello", 0)));
 }
 
 #[test]
@@ -302,6 +356,6 @@ fn malformed_routes_are_refused_by_their_field() {
     );
     assert_eq!(
         http(&|h| h.routes[0].headers[0].r#match = None),
-        "http.routes.headers.match"
+        "http.routes.headers"
     );
 }

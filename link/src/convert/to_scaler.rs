@@ -1,6 +1,8 @@
 //! What a proxy says.
 
-use rouse_api::link::{EndpointId, Epoch, MemberId, ToScaler, Wake};
+use std::sync::Arc;
+
+use rouse_api::link::{Caller, EndpointId, Epoch, MemberId, ToScaler, Wake};
 use rouse_api::workload::WorkloadId;
 
 use super::Malformed;
@@ -32,6 +34,11 @@ pub(crate) fn write_from_proxy(message: &ToScaler) -> wire::FromProxy {
             workload: wake.workload.as_str().to_owned(),
             held: wake.held,
             oldest_ns: write_duration(wake.oldest),
+            by: wake.by.as_deref().map(|by| wire::Caller {
+                method: by.method.clone(),
+                host: by.host.clone(),
+                agent: by.agent.clone(),
+            }),
         }),
         ToScaler::Quiesced { workload, epoch } => {
             Message::Quiesced(write_attempt(workload, *epoch))
@@ -65,6 +72,7 @@ pub(crate) fn read_from_proxy(message: wire::FromProxy) -> Result<Option<ToScale
             workload: workload("wake.workload", &wake.workload)?,
             held: wake.held,
             oldest: read_duration(wake.oldest_ns),
+            by: wake.by.as_ref().map(|by| Arc::new(read_caller(by))),
         }),
         Message::Quiesced(attempt) => {
             let (workload, epoch) = read_attempt("quiesced.workload", &attempt)?;
@@ -98,6 +106,21 @@ pub(super) fn read_attempt(
     attempt: &wire::Attempt,
 ) -> Result<(WorkloadId, Epoch)> {
     Ok((workload(field, &attempt.workload)?, attempt.epoch))
+}
+
+/// It goes into a status that people read: whatever a proxy says, it is short and printable.
+fn read_caller(by: &wire::Caller) -> Caller {
+    let word = |text: &str, longest: usize| {
+        text.chars()
+            .filter(char::is_ascii_graphic)
+            .take(longest)
+            .collect()
+    };
+    Caller {
+        method: word(&by.method, Caller::LONGEST_WORD),
+        host: word(&by.host, Caller::LONGEST_HOST),
+        agent: word(&by.agent, Caller::LONGEST_WORD),
+    }
 }
 
 fn write_endpoint(workload: &WorkloadId, endpoint: &EndpointId) -> wire::EndpointName {

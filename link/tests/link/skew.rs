@@ -86,6 +86,7 @@ async fn a_newer_proxy_is_answered_with_the_version_in_common() {
         workload: "default/a".to_owned(),
         held: 1,
         oldest_ns: 0,
+        by: None,
     };
     let messages = vec![hello(1, 2), unknown, say(from_proxy::Message::Wake(known))];
     let mut incoming = client

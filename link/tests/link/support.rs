@@ -56,6 +56,7 @@ pub fn wake(name: &str) -> ToScaler {
         workload: id(name),
         held: 1,
         oldest: Duration::ZERO,
+        by: None,
     })
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::workload::Permit;
+use crate::request::Seat;
 
 /// For a workload whose answers' heads have no deadline either.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -20,7 +20,7 @@ const MOST_READ: usize = 256 << 10;
 
 #[derive(Debug)]
 pub(crate) struct Engaged {
-    permit: Option<Permit>,
+    permit: Option<Seat>,
     /// A second handle on the connection; absent without a limit, and for HTTP/2, where the reset goes ahead of what follows.
     socket: Option<Arc<OwnedFd>>,
     patience: Duration,
@@ -28,7 +28,7 @@ pub(crate) struct Engaged {
 
 impl Engaged {
     /// `patience`: how long a replica may work on an answer, zero: as long as it likes.
-    pub(crate) fn new(permit: Permit, socket: Option<Arc<OwnedFd>>, patience: Duration) -> Self {
+    pub(crate) fn new(permit: Seat, socket: Option<Arc<OwnedFd>>, patience: Duration) -> Self {
         let patience = if patience.is_zero() {
             LONGEST
         } else {

@@ -6,12 +6,11 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::Exchange;
+use super::{Exchange, Seat};
 use crate::endpoint::{ConnectError, Connector, Engaged, Lease, Pool, SendError};
 use crate::error::ProxyError;
 use crate::forward::{AnswerBody, InFlight, RequestBody, answer_headers, tunnel, upgrade_protocol};
 use crate::metrics::{Finished, milliseconds};
-use crate::workload::Permit;
 
 /// Head and body for another try.
 pub(super) type Again = (Request<()>, RequestBody);
@@ -30,7 +29,7 @@ pub(super) enum Attempt {
 }
 
 impl Exchange<'_> {
-    pub(super) async fn attempt(&mut self, permit: Permit, finished: Finished) -> Attempt {
+    pub(super) async fn attempt(&mut self, permit: Seat, finished: Finished) -> Attempt {
         let mut finished = Box::new(finished);
         let connector = Connector {
             dial: permit.dial(),
@@ -38,7 +37,7 @@ impl Exchange<'_> {
             second_handle: self.http.concurrency_limit.is_some(),
         };
         let streams = self.shared.config.upstream.h2_streams;
-        let mut lease = match Pool::lease(permit.endpoint(), self.http.protocol, connector, streams)
+        let mut lease = match Pool::lease(permit.endpoint(), self.protocol, connector, streams)
             .await
         {
             Ok(lease) => lease,
@@ -136,7 +135,7 @@ impl Exchange<'_> {
     }
 
     fn is_http2_upstream(&self) -> bool {
-        self.http.protocol == rouse_api::workload::Protocol::H2c
+        self.protocol == rouse_api::workload::Protocol::H2c
     }
 
     fn answered(

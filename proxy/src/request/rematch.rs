@@ -28,17 +28,17 @@ impl Exchange<'_> {
             table.workload(&self.workload.id)?
         } else {
             table.find(
-                host(head, self.http.protocol)?,
+                host(head, self.protocol)?,
                 head.uri().path(),
                 head.headers(),
             )?
         };
-        (found.http.load().protocol == self.http.protocol).then(|| found.clone())
+        (found.http.load().protocol == self.protocol).then(|| found.clone())
     }
 }
 
 /// The host that the client asked for, of a head that goes upstream.
-fn host(head: &Request<()>, protocol: Protocol) -> Option<&str> {
+pub(super) fn host(head: &Request<()>, protocol: Protocol) -> Option<&str> {
     match protocol {
         Protocol::Http1 | Protocol::Auto => head.headers().get(header::HOST)?.to_str().ok(),
         Protocol::H2c => head.uri().authority().map(http::uri::Authority::as_str),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 pub(super) const LONGEST: usize = 255;
 
 /// Lower case, without a port or a trailing dot; allocates only for upper case.
-pub(super) fn normal(host: &str) -> Cow<'_, str> {
+pub(crate) fn normal(host: &str) -> Cow<'_, str> {
     let name = match host.rfind(':') {
         // In an IPv6 address the last colon is a port's only behind the bracket.
         Some(colon) if !host[colon..].contains(']') => &host[..colon],

@@ -44,6 +44,9 @@ fn table(routes: Vec<Route>) -> RouteTable {
             request_rate_per_replica: None,
             hold: Hold::default(),
             timeouts: Timeouts::default(),
+            rules: Vec::new(),
+            wake_requires: None,
+            while_waking: rouse_api::workload::WhileWaking::default(),
         }),
     };
     RouteTable::new(&Routes {

@@ -52,6 +52,11 @@ impl Demand {
         self.active_until = now;
     }
 
+    /// Somebody wants it, without a request that is counted.
+    pub(super) fn stir(&mut self, now: Instant) {
+        self.active_until = now;
+    }
+
     /// Since the last moment with demand; exact once `advance` was called for `now`.
     pub(super) fn idle_for(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.active_until)

@@ -1,19 +1,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::{Mutex, MutexGuard};
 use rouse_api::link::{
-    EndpointId, Epoch, Failure, MemberId, ToScaler, WorkloadReport, WorkloadState,
+    self, Caller, EndpointId, Epoch, Failure, MemberId, ToScaler, WorkloadReport, WorkloadState,
 };
 use rouse_api::workload::{Http, Probe, WorkloadId};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::aside::probe_until_back;
-use super::core::{Admission, Core, Ticket};
+use super::core::{Admission, Core, Manner, Quiet, Ticket, Waking};
+use super::fallback::{Fallback, Guest};
 use super::permit::{Permit, Wait};
 use super::probing::{Prober, probe_until_ready};
+use super::settings::Settings;
 use crate::endpoint::{Dial, Endpoint};
 use crate::metrics::WorkloadMetrics;
 use crate::retry::RetryBudget;
@@ -31,6 +33,8 @@ pub(crate) enum Refusal {
     Failed(Arc<Failure>),
     /// The workload is no more.
     Removed,
+    /// It sleeps, or is waking, and this request may not wake it.
+    Asleep,
 }
 
 /// At once, or in line.
@@ -44,12 +48,14 @@ pub(crate) enum Admitted {
 #[derive(Debug)]
 pub(crate) struct Workload {
     pub(crate) id: WorkloadId,
-    pub(crate) http: ArcSwap<Http>,
+    pub(crate) http: ArcSwap<Settings>,
     pub(crate) metrics: WorkloadMetrics,
     pub(crate) retries: RetryBudget,
     /// Body bytes of held requests.
     pub(crate) held_bytes: Arc<Bound>,
     core: Mutex<Core>,
+    fallback: ArcSwapOption<Fallback>,
+    connections: u32,
     outside: Arc<Outside>,
 }
 
@@ -81,7 +87,9 @@ impl Workload {
             core: Mutex::new(Core::new(id.clone(), member, &http, connections, now)),
             id,
             held_bytes: Arc::new(Bound::new(bytes(&http))),
-            http: ArcSwap::new(http),
+            http: ArcSwap::from_pointee(Settings::new(http)),
+            fallback: ArcSwapOption::empty(),
+            connections,
             metrics,
             retries: RetryBudget::new(now),
             outside,
@@ -100,13 +108,15 @@ impl Workload {
         self.core
             .lock()
             .configure(&http, connections, Instant::now());
-        self.http.store(http);
+        if !self.http.load().are_of(&http) {
+            self.http.store(Arc::new(Settings::new(http)));
+        }
     }
 
     /// Once per request.
-    pub(crate) fn arrive(self: &Arc<Self>) -> Ticket {
+    pub(crate) fn arrive(self: &Arc<Self>, manner: Manner) -> Ticket {
         let mut core = self.core.lock();
-        let ticket = core.arrive(Instant::now());
+        let ticket = core.arrive(manner, Instant::now());
         let first = core.begin_look();
         drop(core);
         self.register(first);
@@ -121,40 +131,88 @@ impl Workload {
         }
     }
 
-    /// A permit at once, or a place in the line.
+    /// A permit at once, or a place in the line. `caller` is asked for when this request wakes it.
     pub(crate) fn admit(
         self: &Arc<Self>,
         ticket: Ticket,
         avoid: Option<&EndpointId>,
+        manner: Manner,
+        caller: impl FnOnce() -> Caller,
     ) -> Result<Admitted, Refusal> {
         let now = Instant::now();
         let mut core = self.core.lock();
-        match core.admit(ticket, avoid, now) {
+        match core.admit(ticket, avoid, manner, now) {
             Admission::Go(grant) => {
                 drop(core);
                 rouse_failpoint::pass("admitted");
                 Ok(Admitted::Now(Permit::new(self.clone(), grant)))
             }
             Admission::Wait(verdict) => {
+                core.want(caller);
                 let first = core.begin_pace();
                 let wake = core.wake_due(now);
                 drop(core);
                 self.send(wake.map(ToScaler::Wake));
                 rouse_failpoint::pass("held");
-                if first {
-                    // The receiver lives as long as the proxy; after it there is nobody to pace for.
-                    let _ = self.outside.pacer.send(self.clone());
-                }
+                self.pace_from_now_on(first);
                 Ok(Admitted::Held(Wait::new(self.clone(), ticket, verdict)))
             }
             Admission::Full => Err(Refusal::Full),
             Admission::Removed => Err(Refusal::Removed),
+            Admission::Asleep => Err(Refusal::Asleep),
             Admission::Failed(failure) => {
-                let wake = core.wake_refused(now);
+                let wake = manner.wakes.then(|| core.wake_refused(now)).flatten();
                 drop(core);
                 self.send(wake.map(ToScaler::Wake));
                 Err(Refusal::Failed(failure))
             }
+        }
+    }
+
+    fn pace_from_now_on(self: &Arc<Self>, first: bool) {
+        if first {
+            // The receiver lives as long as the proxy; after it there is nobody to pace for.
+            let _ = self.outside.pacer.send(self.clone());
+        }
+    }
+
+    /// Somebody wants it who is not going to be held: it is woken, and how far that is is told. `None`: it is awake.
+    /// `arrives`: with a request that counts.
+    pub(crate) fn visit(
+        self: &Arc<Self>,
+        arrives: bool,
+        caller: impl FnOnce() -> Caller,
+    ) -> Option<Waking> {
+        let now = Instant::now();
+        let mut core = self.core.lock();
+        let waking = core.visit(arrives, now)?;
+        core.want(caller);
+        let (pace, look) = (core.begin_pace(), core.begin_look());
+        let wake = core.wake_due(now);
+        drop(core);
+        self.send(wake.map(ToScaler::Wake));
+        self.pace_from_now_on(pace);
+        self.register(look);
+        Some(waking)
+    }
+
+    /// Where a request goes while it is waking; `None`: nowhere, or there is no room.
+    pub(crate) fn fallback(&self) -> Option<Guest> {
+        self.fallback.load().as_ref()?.enter()
+    }
+
+    fn set_fallback(&self, told: Option<link::Fallback>) {
+        let old = self.fallback.load();
+        let same = match &*old {
+            Some(old) => old.is(told),
+            None => told.is_none(),
+        };
+        if same {
+            return;
+        }
+        let new = told.map(|told| Arc::new(Fallback::new(told, self.connections)));
+        if let Some(old) = self.fallback.swap(new) {
+            old.endpoint().close();
         }
     }
 
@@ -188,9 +246,21 @@ impl Workload {
         self.core.lock().leave(ticket, now)
     }
 
-    pub(super) fn release(&self, slot: usize) {
-        let drained = self.core.lock().release(slot, Instant::now());
+    pub(super) fn release(&self, slot: usize, counts: bool) {
+        let mut core = self.core.lock();
+        let drained = core.release(slot, counts, Instant::now());
+        let quiet = core.quiet_at_last();
+        drop(core);
         self.drained(drained);
+        self.quiesced(quiet);
+    }
+
+    fn quiesced(&self, epoch: Option<Epoch>) {
+        let workload = || self.id.clone();
+        self.send(epoch.map(|epoch| ToScaler::Quiesced {
+            workload: workload(),
+            epoch,
+        }));
     }
 
     pub(super) fn head(&self, slot: usize) {
@@ -218,6 +288,7 @@ impl Workload {
 
     /// Takes the replicas as the scaler tells them.
     pub(crate) fn apply(self: &Arc<Self>, state: &WorkloadState) {
+        self.set_fallback(state.fallback);
         let mut core = self.core.lock();
         let drained = core.apply(state, Instant::now());
         let first = core.repeats() && core.begin_look();
@@ -267,12 +338,19 @@ impl Workload {
         self.core.lock().progress()
     }
 
-    pub(crate) fn quiesce(&self, epoch: Epoch, idle_for: Duration) -> ToScaler {
+    /// The answer to an attempt to sleep. `None`: it follows, once what is in flight uncounted has ended.
+    pub(crate) fn quiesce(self: &Arc<Self>, epoch: Epoch, idle_for: Duration) -> Option<ToScaler> {
         let workload = self.id.clone();
-        if self.core.lock().quiesce(epoch, idle_for, Instant::now()) {
-            ToScaler::Quiesced { workload, epoch }
-        } else {
-            ToScaler::Busy { workload, epoch }
+        let mut core = self.core.lock();
+        match core.quiesce(epoch, idle_for, Instant::now()) {
+            Quiet::Now => Some(ToScaler::Quiesced { workload, epoch }),
+            Quiet::No => Some(ToScaler::Busy { workload, epoch }),
+            Quiet::Soon => {
+                let first = core.begin_look();
+                drop(core);
+                self.register(first);
+                None
+            }
         }
     }
 
@@ -314,7 +392,10 @@ impl Workload {
         for (endpoint, ..) in core.endpoints() {
             endpoint.pool.sweep(idle, by_service, now);
         }
-        let (drained, proven) = (core.drained(), core.proven());
+        if let Some(fallback) = &*self.fallback.load() {
+            fallback.endpoint().pool.sweep(idle, by_service, now);
+        }
+        let (drained, proven, quiet) = (core.drained(), core.proven(), core.quiet_at_last());
         let (in_flight, held) = (core.in_flight(), core.held());
         drop(core);
         self.metrics.in_flight.set(i64::from(in_flight));
@@ -322,6 +403,7 @@ impl Workload {
         self.metrics.held.set(held);
         self.drained(drained);
         self.proven(proven);
+        self.quiesced(quiet);
         (look.entry, look.again)
     }
 

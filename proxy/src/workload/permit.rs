@@ -17,6 +17,7 @@ use crate::endpoint::{Dial, Endpoint};
 pub(crate) struct Permit {
     workload: Arc<Workload>,
     slot: usize,
+    counts: bool,
     endpoint: Arc<Endpoint>,
     dial: Dial,
     stages: Stages,
@@ -27,6 +28,7 @@ impl Permit {
         Self {
             workload,
             slot: grant.slot,
+            counts: grant.counts,
             endpoint: grant.endpoint,
             dial: grant.dial,
             stages: grant.stages,
@@ -61,7 +63,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.workload.release(self.slot);
+        self.workload.release(self.slot, self.counts);
     }
 }
 
@@ -99,6 +101,7 @@ impl Future for Wait {
         Poll::Ready(match verdict {
             Ok(Verdict::Go(grant)) => Ok(Permit::new(self.workload.clone(), grant)),
             Ok(Verdict::Failed(failure)) => Err(Refusal::Failed(failure)),
+            Ok(Verdict::Asleep) => Err(Refusal::Asleep),
             Ok(Verdict::Removed) | Err(_) => Err(Refusal::Removed),
         })
     }

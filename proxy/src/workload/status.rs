@@ -16,6 +16,8 @@ pub struct WorkloadStatus {
     pub workload: WorkloadId,
     /// Requests sent to an endpoint and not ended.
     pub in_flight: u32,
+    /// Of them, those that a rule keeps from counting as demand.
+    pub uncounted: u32,
     /// Requests that wait.
     pub held: usize,
     /// Whether the proxy holds back because the workload is about to sleep.
@@ -50,6 +52,7 @@ impl Workload {
         WorkloadStatus {
             workload: self.id.clone(),
             in_flight: core.in_flight(),
+            uncounted: core.uncounted(),
             held: core.held(),
             quiesced: core.is_quiesced(),
             endpoints: core

@@ -62,6 +62,9 @@ pub(crate) fn routed(name: &str, tune: impl FnOnce(&mut Http)) -> RoutedWorkload
         request_rate_per_replica: None,
         hold: Hold::default(),
         timeouts: Timeouts::default(),
+        rules: Vec::new(),
+        wake_requires: None,
+        while_waking: rouse_api::workload::WhileWaking::default(),
     };
     tune(&mut http);
     RoutedWorkload {

@@ -1,7 +1,9 @@
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use rouse_api::workload::Rule;
 use rouse_proxy::{ByHeader, Drain, ProxyConfig};
 
 use super::limits::LimitArgs;
@@ -38,6 +40,10 @@ pub(crate) struct DataArgs {
     /// Peers (networks or addresses) whose X-Forwarded-* and Forwarded headers are believed; may be repeated
     #[arg(long, env = "ROUSE_TRUSTED", value_name = "CIDR", value_delimiter = ',', value_parser = value::network)]
     trusted: Vec<IpNet>,
+    /// Rules for all workloads, behind each one's own: a file with `rules` as in http.rules, builtin (health checkers and synthetic
+    /// monitors neither wake nor count), or none
+    #[arg(long, env = "ROUSE_RULES", value_name = "FILE", value_parser = value::rules, default_value = "builtin")]
+    rules: Arc<[Rule]>,
     /// Write one JSON line per request on standard output
     #[arg(long, env = "ROUSE_ACCESS_LOG", value_parser = clap::builder::BoolishValueParser::new())]
     access_log: bool,
@@ -71,6 +77,7 @@ impl DataArgs {
                 from: self.header_from.clone(),
             },
             trusted: self.trusted.clone(),
+            rules: self.rules.to_vec(),
             access_log: self.access_log,
             report_interval: self.report_interval,
             limits: self.limits.clients(),

@@ -34,7 +34,10 @@ fn flags_do_not_contradict_each_other() {
 
 #[test]
 fn defaults_are_the_proxys_own() {
-    let ours = serve(&[]).data.proxy();
+    let ours = ProxyConfig {
+        rules: Vec::new(),
+        ..serve(&["--rules=none"]).data.proxy()
+    };
     assert_eq!(format!("{ours:?}"), format!("{:?}", ProxyConfig::default()));
     let scaler = serve(&[]).scaler();
     assert_eq!(scaler, rouse_scaler::ScalerConfig::default());
@@ -70,6 +73,70 @@ fn flags_reach_the_configuration() {
     assert!(!proxy.trusts("192.0.2.2".parse().unwrap()));
 }
 
+/// Which of the rules that come with it a request with this field meets.
+fn builtin(name: &'static str, value: &str) -> Option<usize> {
+    let rules = serve(&[]).data.proxy().rules;
+    let headers =
+        http::HeaderMap::from_iter([(http::HeaderName::from_static(name), value.parse().unwrap())]);
+    let source = || "192.0.2.1".parse().unwrap();
+    rouse_proxy::rule::Rules::new(&rules)
+        .unwrap()
+        .find("GET", "/", &headers, source)
+}
+
+#[test]
+fn health_checkers_and_monitors_are_known() {
+    for (agent, wanted) in [
+        ("kube-probe/1.34", Some(0)),
+        ("ELB-HealthChecker/2.0", Some(0)),
+        ("GoogleHC/1.0", Some(0)),
+        (
+            "Mozilla/5.0 (compatible;Cloudflare-Healthchecks/1.0;+https://www.cloudflare.com/; healthcheck-id: f8)",
+            Some(0),
+        ),
+        (
+            "GoogleStackdriverMonitoring-UptimeChecks(https://cloud.google.com/monitoring)",
+            Some(1),
+        ),
+        ("Datadog/Synthetics", Some(1)),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0.0.0 Safari/537.36 DatadogSynthetics",
+            Some(1),
+        ),
+        (
+            "Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)",
+            Some(1),
+        ),
+        (
+            "Pingdom.com_bot_version_1.4_(http://www.pingdom.com/)",
+            Some(1),
+        ),
+        (
+            "Better Stack Better Uptime Bot Mozilla/5.0 (Windows NT 10.0)",
+            Some(1),
+        ),
+        ("curl/8.11.0", None),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+            None,
+        ),
+        (
+            "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+            None,
+        ),
+    ] {
+        assert_eq!(builtin("user-agent", agent), wanted, "{agent}");
+    }
+    assert_eq!(
+        builtin(
+            "sec-datadog",
+            "Request sent by a Datadog Synthetics API Test"
+        ),
+        Some(2)
+    );
+    assert_eq!(builtin("x-request-id", "1"), None);
+}
+
 #[test]
 fn wrong_values_say_what_would_be_right() {
     for (flag, right) in [
@@ -77,6 +144,8 @@ fn wrong_values_say_what_would_be_right() {
         ("--tick=0s", "longer than 0"),
         ("--report-interval=2s", "at most 1 s"),
         ("--trusted=here", "10.0.0.0/8"),
+        ("--rules=/not/there", "builtin or none"),
+        ("--rules=/dev/null", "is empty"),
         ("--threads=0", "at least 1"),
         ("--max-header-bytes=0", "64Ki"),
         ("--max-held-bytes=lots", "16Mi"),

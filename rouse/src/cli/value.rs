@@ -1,6 +1,8 @@
 //! Values of flags, written as in a resource.
 
 use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -8,7 +10,8 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error;
 
-use rouse_api::resource;
+use rouse_api::workload::Rule;
+use rouse_api::{load, resource};
 use rouse_scaler::demand::SILENT_AFTER;
 
 /// `250ms`, `60s`, `5m`, `1h30m`.
@@ -62,6 +65,28 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
         .map_err(|_| {
             format!("{text:?} is neither a network nor an address; write one such as 10.0.0.0/8 or 192.0.2.1")
         })
+}
+
+/// The rules that come with this program.
+const BUILTIN: &str = include_str!("rules.yaml");
+
+/// `builtin`, `none`, or a file of rules.
+pub(super) fn rules(text: &str) -> Result<Arc<[Rule]>, String> {
+    let read = match text {
+        "none" => return Ok(Arc::new([])),
+        "builtin" => load::rules(Path::new("builtin"), BUILTIN),
+        file => {
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                format!("can't be read ({error}); write a file's path, builtin or none")
+            })?;
+            load::rules(Path::new(file), &text)
+        }
+    };
+    let told = |problems: Vec<load::Problem>| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        lines.join("\n")
+    };
+    read.map(Arc::from).map_err(told)
 }
 
 /// A count of at least 1.

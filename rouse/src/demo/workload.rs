@@ -53,6 +53,9 @@ pub(super) fn hello(args: &DemoArgs) -> Result<Workload, Error> {
             request_rate_per_replica: None,
             hold: Hold::default(),
             timeouts: Timeouts::default(),
+            rules: Vec::new(),
+            wake_requires: None,
+            while_waking: rouse_api::workload::WhileWaking::default(),
         }),
         target: Target::Process(Process {
             command,

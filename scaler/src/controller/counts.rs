@@ -18,6 +18,7 @@ impl Entry {
         self.blocked = observation.blocked;
         self.governed = observation.governed;
         self.service = observation.service;
+        self.fallback = observation.fallback;
         self.seen = true;
         self.fresh(first && observation.fresh, observation.fresh, turn);
         let live: std::collections::BTreeSet<_> =

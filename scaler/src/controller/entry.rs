@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rouse_api::link::{EndpointId, Epoch, Failure, WorkloadState};
+use rouse_api::link::{Caller, EndpointId, Epoch, Failure, Fallback, WorkloadState};
 use rouse_api::workload::{Target, Workload, WorkloadId};
 use tokio::time::Instant;
 
@@ -49,6 +49,7 @@ pub(super) struct Entry {
     /// Another rules the count above zero, and never below this.
     pub(super) governed: Option<u32>,
     pub(super) service: Option<SocketAddr>,
+    pub(super) fallback: Option<Fallback>,
     pub(super) endpoint_of_service: Option<EndpointId>,
     pub(super) probing: Probing,
     pub(super) drain: BTreeMap<EndpointId, Victim>,
@@ -56,6 +57,8 @@ pub(super) struct Entry {
     pub(super) leaving: BTreeMap<EndpointId, Instant>,
     /// The oldest held request of the latest Wake arrived then.
     pub(super) asked_since: Option<Instant>,
+    /// The request that was the first to want it, by the latest Wake that named one.
+    pub(super) asked_by: Option<Arc<Caller>>,
     pub(super) removed: bool,
     pub(super) due: Option<Instant>,
     pub(super) last: Last,
@@ -145,11 +148,13 @@ impl Entry {
             blocked: None,
             governed: None,
             service: None,
+            fallback: None,
             endpoint_of_service: None,
             probing: Probing::default(),
             drain: BTreeMap::new(),
             leaving: BTreeMap::new(),
             asked_since: None,
+            asked_by: None,
             removed: false,
             due: None,
             last: Last::default(),

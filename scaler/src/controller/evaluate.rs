@@ -79,7 +79,7 @@ impl Entry {
             }
             Phase::Waking(_) => self.raise(decision, turn),
             Phase::Awake => {
-                self.asked_since = None;
+                (self.asked_since, self.asked_by) = (None, None);
                 self.follow(decision, turn);
             }
             Phase::Quiescing(_) => self.continue_sleep(decision, turn),
@@ -96,7 +96,7 @@ impl Entry {
                 self.wake(decision, turn);
             }
             Phase::Waking(_) if decision.demand.held > 0 => self.raise(decision, turn),
-            Phase::Awake => self.asked_since = None,
+            Phase::Awake => (self.asked_since, self.asked_by) = (None, None),
             Phase::Failed { since, over } if !shared => {
                 let age = turn.now.saturating_duration_since(*since);
                 *over = age >= turn.config.failure_pause;

@@ -94,6 +94,9 @@ impl Controller {
             ToScaler::Report(report) => self.report(member, &report, now, out),
             ToScaler::Wake(wake) => self.with(&wake.workload, now, out, |entry, turn| {
                 entry.demand.held(member, wake.held.max(1), now);
+                if wake.by.is_some() {
+                    entry.asked_by.clone_from(&wake.by);
+                }
                 entry.asked_since = Some(now.checked_sub(wake.oldest).unwrap_or(now));
                 entry.stay_awake("a request is held", turn);
             }),

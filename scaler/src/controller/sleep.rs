@@ -147,7 +147,11 @@ impl Entry {
                 ),
                 turn,
             );
-            self.wait_to_sleep(turn);
+            // What is uncounted may still be in flight somewhere: that is no demand, and must not cost another idle time.
+            let pause = turn.config.quiesce_timeout.max(turn.config.tick);
+            self.sleep_after = turn
+                .now
+                .checked_add(pause.min(self.policy.idle_after.max(turn.config.tick)));
         }
     }
 

@@ -1,8 +1,9 @@
 //! The state as people and programs read it. Times are ages in seconds.
 
 use std::mem::{Discriminant, discriminant};
+use std::sync::Arc;
 
-use rouse_api::link::{Failure, Term};
+use rouse_api::link::{Caller, Failure, Term};
 use rouse_api::workload::WorkloadId;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -131,6 +132,9 @@ pub struct CauseStatus {
     pub seconds_ago: f64,
     /// Why it began.
     pub cause: WakeCause,
+    /// The request that did: method, host and who sent it, as far as the proxy told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// The last sleep.
@@ -159,14 +163,14 @@ pub struct FailureStatus {
 #[derive(Debug, Default)]
 pub(super) struct Last {
     wake: Option<(WakeOutcome, WakeCause, WakeStages, Instant)>,
-    cause: Option<(WakeCause, Instant)>,
+    cause: Option<(WakeCause, Option<Arc<Caller>>, Instant)>,
     sleep: Option<(String, Instant)>,
     failure: Option<(Failure, Instant)>,
 }
 
 impl Last {
-    pub(super) fn wakes(&mut self, cause: WakeCause, now: Instant) {
-        self.cause = Some((cause, now));
+    pub(super) fn wakes(&mut self, cause: WakeCause, by: Option<Arc<Caller>>, now: Instant) {
+        self.cause = Some((cause, by, now));
     }
 
     pub(super) fn woke(
@@ -305,9 +309,10 @@ impl Entry {
                 seconds_ago: ago(at, now),
                 why,
             }),
-            last_cause: self.last.cause.map(|(cause, at)| CauseStatus {
-                seconds_ago: ago(at, now),
-                cause,
+            last_cause: self.last.cause.as_ref().map(|(cause, by, at)| CauseStatus {
+                seconds_ago: ago(*at, now),
+                cause: *cause,
+                by: by.as_ref().map(ToString::to_string),
             }),
             blocked: self.blocked.as_ref().map(standing),
             progress: self.progress.as_ref().map(standing),

@@ -76,6 +76,9 @@ fn workload() -> Workload {
             request_rate_per_replica: None,
             hold: Hold::default(),
             timeouts: Timeouts::default(),
+            rules: Vec::new(),
+            wake_requires: None,
+            while_waking: rouse_api::workload::WhileWaking::default(),
         }),
         target: Target::Process(process("hello")),
     }
@@ -171,6 +174,7 @@ impl World {
                 workload,
                 held,
                 oldest,
+                by: None,
             }),
         )
     }

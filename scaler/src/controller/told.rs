@@ -27,6 +27,7 @@ impl Entry {
             progress: self.progress.clone(),
             service: self.service.filter(|_| !self.is_hidden()),
             probers,
+            fallback: self.fallback,
             ..WorkloadState::empty(self.id().clone())
         }
     }

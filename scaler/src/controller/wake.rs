@@ -40,7 +40,9 @@ impl Entry {
             _ => 0,
         };
         self.failure = None;
-        self.last.wakes(cause, turn.now);
+        let by = self.asked_by.take();
+        let by = by.filter(|_| matches!(cause, WakeCause::Held { .. }));
+        self.last.wakes(cause, by, turn.now);
         self.phase = Phase::Waking(Wake {
             cause,
             own: false,

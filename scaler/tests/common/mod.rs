@@ -72,6 +72,9 @@ pub(crate) fn workload(process: Process) -> Workload {
             request_rate_per_replica: None,
             hold: Hold::default(),
             timeouts: Timeouts::default(),
+            rules: Vec::new(),
+            wake_requires: None,
+            while_waking: rouse_api::workload::WhileWaking::default(),
         }),
         target: Target::Process(process),
     }

@@ -1,11 +1,11 @@
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::edge::same_twice;
 use crate::load::document::Document;
 use crate::load::path::FieldPath;
 use crate::resource::{self, HeaderName, HeaderValue, HttpSpec, ProtocolSpec, RouteSpec};
 use crate::workload::{
-    HeaderMatch, Hold, HostPattern, Http, PathPrefix, Protocol, Route, Timeouts,
+    HeaderMatch, Hold, HostPattern, Http, PathPrefix, Protocol, Route, Timeouts, WhileWaking,
 };
 
 /// Knative's default target: what one replica is taken to bear when nothing says otherwise. In requests in flight.
@@ -62,6 +62,9 @@ pub(super) fn http(document: &mut Document, spec: &HttpSpec) -> Http {
             .map(resource::Positive::get),
         hold: hold(document, spec, &at.key("hold")),
         timeouts: timeouts(document, spec, &at.key("timeouts")),
+        rules: Vec::new(),
+        wake_requires: None,
+        while_waking: WhileWaking::default(),
     }
 }
 
@@ -136,14 +139,16 @@ pub(in crate::load) fn routes(spec: &HttpSpec) -> Vec<Route> {
     spec.routes.iter().map(route).collect()
 }
 
-fn route(spec: &RouteSpec) -> Route {
-    let header = |(name, value): (&HeaderName, &HeaderValue)| {
-        let wanted = match value.as_str() {
-            "*" => HeaderMatch::Present,
-            exact => HeaderMatch::Exact(exact.to_owned()),
-        };
-        (name.as_str().to_ascii_lowercase(), wanted)
+/// A header to match, as routes and rules write it.
+pub(super) fn header_match((name, value): (&HeaderName, &HeaderValue)) -> (String, HeaderMatch) {
+    let wanted = match value.as_str() {
+        "*" => HeaderMatch::Present,
+        exact => HeaderMatch::Exact(exact.to_owned()),
     };
+    (name.as_str().to_ascii_lowercase(), wanted)
+}
+
+fn route(spec: &RouteSpec) -> Route {
     Route {
         hosts: spec.hosts.iter().map(|host| host.0.clone()).collect(),
         path_prefixes: spec
@@ -151,7 +156,7 @@ fn route(spec: &RouteSpec) -> Route {
             .iter()
             .map(|path| path.0.clone())
             .collect(),
-        headers: spec.headers.iter().map(header).collect(),
+        headers: spec.headers.iter().map(header_match).collect(),
     }
 }
 
@@ -224,13 +229,6 @@ fn check_routes(document: &mut Document, spec: &HttpSpec, at: &FieldPath) {
                 format!("has more than {LARGEST_ROUTE} pairs of host and path; divide it");
             document.refuse(&at, message);
         }
-        let mut seen = BTreeMap::new();
-        for name in route.headers.keys() {
-            if let Some(first) = seen.insert(name.as_str().to_ascii_lowercase(), name) {
-                let message =
-                    format!("is the same header as {first}: names differ by more than case");
-                document.refuse(&at.key("headers").key(name.as_str()), message);
-            }
-        }
+        same_twice(document, &route.headers, &at.key("headers"));
     }
 }

@@ -2,10 +2,7 @@ use super::http::at_most;
 use crate::load;
 use crate::load::document::Document;
 use crate::load::path::FieldPath;
-use crate::resource::{Dial, HttpSpec, Mode, Readiness, Rule, Spec, Tls, WhileWaking};
-
-/// Entries of `http.rules`.
-pub(crate) const MOST_RULES: usize = 64;
+use crate::resource::{Dial, HttpSpec, Mode, Readiness, Spec, Tls};
 
 /// Refuses, one by one, what is in the schema but not yet in this version: nothing that was written is passed over in
 /// silence. A default that is written out is fine.
@@ -57,24 +54,11 @@ pub(super) fn refuse(document: &mut Document, spec: &Spec, mode: load::Mode) {
 
 fn in_http(document: &mut Document, http: &HttpSpec) {
     let at = FieldPath::of("spec.http");
-    let waking = http.while_waking.as_ref();
-    let waking = waking.is_some_and(|waking| *waking != WhileWaking::Hold);
     let upstream = http.upstream.as_ref();
     let tls = upstream.and_then(|upstream| upstream.tls.as_ref());
-    if waking {
-        let instead = "write hold, or leave it out";
-        not_supported(document, &at.key("whileWaking"), instead);
-    }
-    if !http.rules.is_empty() {
-        not_supported(document, &at.key("rules"), "leave it out");
-    }
     if tls.is_some_and(|tls| *tls != Tls::None) {
         let instead = "write none, or leave it out";
         not_supported(document, &at.key("upstream").key("tls"), instead);
-    }
-    at_most(document, &at.key("rules"), http.rules.len(), MOST_RULES);
-    for (i, rule) in http.rules.iter().enumerate() {
-        exactly_one_action(document, rule, &at.key("rules").index(i).key("action"));
     }
 }
 
@@ -121,15 +105,4 @@ fn dials_service(http: &HttpSpec) -> bool {
 
 fn not_supported(document: &mut Document, at: &FieldPath, instead: &str) {
     document.refuse(at, format!("is not supported by this version; {instead}"));
-}
-
-fn exactly_one_action(document: &mut Document, rule: &Rule, at: &FieldPath) {
-    let count =
-        usize::from(rule.action.respond.is_some()) + usize::from(rule.action.no_wake.is_some());
-    if count != 1 && !document.touched(at) {
-        document.refuse(
-            at,
-            format!("has {count} of respond and noWake; write exactly one"),
-        );
-    }
 }

@@ -581,12 +581,6 @@ fn what_later_versions_bring() {
         ("readiness: kubelet", "readiness"),
         ("upstream: {dial: service}", "upstream.dial"),
         ("upstream: {tls: {ca: /ca.pem}}", "upstream.tls"),
-        ("whileWaking: page", "whileWaking"),
-        (
-            "whileWaking: {fallback: {service: {name: b}}}",
-            "whileWaking",
-        ),
-        ("rules: [{match: {}, action: {noWake: {}}}]", "rules"),
     ] {
         let wanted = [(
             &*format!("8: spec.http.{path}"),
@@ -615,16 +609,6 @@ fn what_later_versions_bring_is_checked_too() {
             ],
         ),
         case(
-            with_http("rules: [{match: {}, action: {}}]"),
-            &[
-                ("8: spec.http.rules", later),
-                (
-                    "8: spec.http.rules[0].action",
-                    "has 0 of respond and noWake",
-                ),
-            ],
-        ),
-        case(
             with_spec("http: {hosts: [a]}\nwakes: [a, b]"),
             &[
                 ("7: spec.wakes[0]", "is the workload itself"),
@@ -632,6 +616,84 @@ fn what_later_versions_bring_is_checked_too() {
             ],
         ),
     ]);
+}
+
+#[test]
+fn rules_and_what_is_done_while_waking() {
+    for (http, wanted) in [
+        (
+            "rules: [{match: {}, action: {}}]",
+            (
+                "8: spec.http.rules[0].action",
+                "has 0 of respond, noWake and wake",
+            ),
+        ),
+        (
+            "rules: [{match: {headers: {x-a: b, X-A: c}}, action: {wake: {}}}]",
+            (
+                "8: spec.http.rules[0].match.headers.x-a",
+                "is the same header as",
+            ),
+        ),
+        (
+            "rules: [{match: {methods: [get]}, action: {wake: {}}}]",
+            (
+                "8: spec.http.rules[0].match.methods[0]",
+                "write one in upper case, such as GET",
+            ),
+        ),
+        (
+            "rules: [{match: {sourceAddresses: [here]}, action: {wake: {}}}]",
+            (
+                "8: spec.http.rules[0].match.sourceAddresses[0]",
+                "write one such as 10.0.0.0/8",
+            ),
+        ),
+        (
+            "rules: [{match: {}, action: {noWake: {respond: {status: 200, headers: {Date: x}}}}}]",
+            (
+                "8: spec.http.rules[0].action.noWake.respond.headers.Date",
+                "frames the message",
+            ),
+        ),
+        (
+            "whileWaking: {respond: {status: 304, body: x}}",
+            (
+                "8: spec.http.whileWaking.respond.body",
+                "stands with status 304",
+            ),
+        ),
+        (
+            "whileWaking: {fallback: {service: {name: b}}}",
+            (
+                "8: spec.http.whileWaking.fallback",
+                "this is standalone mode; write hold, page or respond",
+            ),
+        ),
+        (
+            "wakeRequires: {headers: []}",
+            (
+                "8: spec.http.wakeRequires.headers",
+                "such as [authorization]",
+            ),
+        ),
+        (
+            "wakeRequires: {headers: [a], status: 200}",
+            (
+                "8: spec.http.wakeRequires.status",
+                "401, 403 or 503 is wanted",
+            ),
+        ),
+    ] {
+        refused(&[case(with_http(http), &[wanted])]);
+    }
+    let long = "x".repeat(super::resolve::LONGEST_BODY + 1);
+    let http = format!("whileWaking: {{respond: {{status: 200, body: {long}}}}}");
+    let wanted = (
+        "8: spec.http.whileWaking.respond.body",
+        "16384 are the most",
+    );
+    refused(&[case(with_http(&http), &[wanted])]);
 }
 
 #[test]

@@ -290,3 +290,41 @@ fn lists_are_bounded() {
         "{problems:?}"
     );
 }
+
+#[test]
+fn what_is_done_with_requests_before_they_are_demand() {
+    use crate::workload::{Respond, RuleAction, WakeRequires, WhileWaking};
+    let plain = http_of("protocol: auto");
+    assert_eq!(
+        (plain.rules.len(), plain.wake_requires, plain.while_waking),
+        (0, None, WhileWaking::Hold)
+    );
+    let http = http_of(
+        "rules: [{match: {userAgents: [a*], sourceAddresses: [10.1.2.3/8, 192.0.2.1]}, action: {respond: {status: 200, headers: {X-A: b}}}}, {match: {}, action: {noWake: {}}}], \
+         wakeRequires: {headers: [Authorization, authorization, X-Team]}, whileWaking: {fallback: {service: {name: b, port: 80}}}",
+    );
+    let networks: Vec<_> = http.rules[0]
+        .matches
+        .source_addresses
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(networks, ["10.0.0.0/8", "192.0.2.1/32"]);
+    let answer = Respond {
+        status: 200,
+        headers: vec![("x-a".to_owned(), "b".to_owned())],
+        body: String::new(),
+    };
+    assert_eq!(http.rules[0].action, RuleAction::Respond(answer));
+    assert_eq!(http.rules[1].action, RuleAction::NoWake(None));
+    let requires = WakeRequires {
+        headers: vec!["authorization".to_owned(), "x-team".to_owned()],
+        status: 401,
+    };
+    assert_eq!(http.wake_requires, Some(requires));
+    let service = Service {
+        name: "b".to_owned(),
+        port: Some(ServicePort::Number(80)),
+    };
+    assert_eq!(http.while_waking, WhileWaking::Fallback(service));
+}

@@ -32,8 +32,11 @@ spec:
     rules:
     - match: {pathPrefixes: [/healthz], userAgents: ["ELB-HealthChecker/*"]}
       action: {respond: {status: 200}}
-    - match: {pathPrefixes: [/ping]}
-      action: {noWake: {}}
+    - match: {methods: [GET], headers: {x-a: "*"}, sourceAddresses: [10.0.0.0/8]}
+      action: {noWake: {respond: {status: 200}}}
+    - match: {}
+      action: {wake: {}}
+    wakeRequires: {headers: [authorization], status: 403}
   behavior: {stableWindow: 60s, panicWindow: 6s, panicThreshold: 200, scaleDownDelay: 0s, maxScaleUpRate: 1000, maxScaleDownRate: 2, utilization: 70, scaleIn: gradual}
   triggers:
   - prometheus: {serverAddress: http://prometheus:9090, query: 'sum(rate(x[2m]))', perReplica: 12, activation: 0}
@@ -98,7 +101,6 @@ fn the_complete_schema_is_refused_only_for_what_comes_later() {
         "spec.onDelete",
         "spec.verifyChanges",
         "spec.http.service",
-        "spec.http.rules",
         "spec.triggers[0].prometheus",
         "spec.triggers[2].sqs",
     ];

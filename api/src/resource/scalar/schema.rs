@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{
-    ApiVersion, CronExpression, Duration, HeaderName, HeaderValue, Host, Kind, Name, NotNegative,
-    ObjectName, Path, Positive, Quantity, StatusCode, ZoneName,
+    ApiVersion, CronExpression, Duration, HeaderName, HeaderValue, Host, Kind, Method, Name,
+    Network, NotNegative, ObjectName, Path, Positive, Quantity, StatusCode, UserAgent, ZoneName,
 };
 use crate::resource::PortRef;
 use crate::schedule::{LONGEST_EXPRESSION, LONGEST_ZONE};
@@ -103,6 +103,16 @@ schema! {
     Path: {"type": "string", "pattern": PATH, "minLength": 1},
     HeaderName: {"type": "string", "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$"},
     HeaderValue: {"type": "string", "pattern": "^([!-~]([\\t -~]*[!-~])?)?$"},
+    Method: {"type": "string", "pattern": "^[A-Z_-]{1,32}$"},
+    UserAgent: {"type": "string", "pattern": "^[ -~]{1,256}$"},
+    Network: {
+        "type": "string",
+        "maxLength": 49,
+        "x-kubernetes-validations": [{
+            "rule": "isCIDR(self) || isIP(self)",
+            "message": "is neither a network nor an address; write one such as 10.0.0.0/8 or 192.0.2.1"
+        }]
+    },
     Positive: {"type": "number", "minimum": 0, "exclusiveMinimum": true},
     NotNegative: {"type": "number", "minimum": 0},
     StatusCode: {"type": "integer", "format": "int32", "minimum": 200, "maximum": 599},

@@ -26,6 +26,7 @@ fn facts(replicas: u32, ready: u32) -> Facts {
         blocked: None,
         failure: None,
         progress: None,
+        fallback: None,
         count: Some(Count {
             version: 1,
             replicas,

@@ -44,6 +44,7 @@ impl FactSource for World {
             blocked: None,
             failure: None,
             progress: None,
+            fallback: None,
             count: Some(Count {
                 version: 1,
                 replicas: *replicas,

@@ -46,6 +46,7 @@ fn wake(name: &str) -> ToScaler {
         workload: id(name),
         held: 1,
         oldest: Duration::ZERO,
+        by: None,
     })
 }
 

@@ -23,6 +23,7 @@ fn wake(held: u32) -> ToScaler {
         workload: hello(),
         held,
         oldest: Duration::ZERO,
+        by: None,
     })
 }
 

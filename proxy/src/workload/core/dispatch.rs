@@ -57,13 +57,15 @@ impl Core {
             .or_else(|| self.eligible.iter().copied().find(|key| self.room(*key)))
     }
 
-    pub(super) fn grant(&mut self, slot: usize) -> Grant {
+    pub(super) fn grant(&mut self, slot: usize, counts: bool) -> Grant {
         self.in_flight += 1;
+        self.uncounted += u32::from(!counts);
         let dial = self.dial();
         let held = &mut self.slots[slot];
         held.in_flight += 1;
         Grant {
             slot,
+            counts,
             endpoint: held.endpoint.clone(),
             dial,
             stages: self.stages,
@@ -80,10 +82,13 @@ impl Core {
             && let Some(slot) = self.pick(None)
             && let Some((_, waiter)) = self.waiting.pop_first()
         {
-            let grant = self.grant(slot);
+            let counts = waiter.manner.counts;
+            self.uncounted_waiting -= u32::from(!counts);
+            let grant = self.grant(slot, counts);
             if waiter.tell.send(Verdict::Go(grant)).is_err() {
                 // The client left in this moment.
                 self.in_flight -= 1;
+                self.uncounted -= u32::from(!counts);
                 self.slots[slot].in_flight -= 1;
             }
         }

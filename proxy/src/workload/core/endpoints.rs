@@ -64,12 +64,14 @@ impl Core {
         self.mark_stages(now);
         self.refresh();
         self.dispatch(now);
+        self.part_with_guests(now);
     }
 
     fn fail_waiting(&mut self, now: Instant) {
         if let (Some(failure), true) = (&self.failure, self.eligible.is_empty()) {
             let failure = failure.clone();
             self.advance(now);
+            self.uncounted_waiting = 0;
             for (_, waiter) in std::mem::take(&mut self.waiting) {
                 // A waiter that has just left hears nothing; it counted itself out.
                 let _ = waiter.tell.send(Verdict::Failed(failure.clone()));
@@ -84,6 +86,10 @@ impl Core {
                 .any(|(_, slot)| slot.state == Some(wanted))
         };
         let ready = any(EndpointState::Ready);
+        if ready {
+            // The next wake is another's.
+            self.wanted_by = None;
+        }
         if ready || any(EndpointState::Starting) {
             self.stages.starting.get_or_insert(now);
         } else {

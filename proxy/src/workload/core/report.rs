@@ -25,7 +25,7 @@ impl Core {
     /// Whether something is told again and again until the scaler acts on it.
     pub(in crate::workload) fn repeats(&self) -> bool {
         let mut slots = self.slots.iter();
-        slots.any(|(_, slot)| slot.proven || slot.drained())
+        slots.any(|(_, slot)| slot.proven || slot.drained()) || self.owed.is_some()
     }
 
     /// The regular look. `whole`: with an entry if there ever was a request. `linger`: how long after its last demand a
@@ -38,9 +38,14 @@ impl Core {
     ) -> Look {
         self.advance(now);
         let interval = self.demand.take();
-        let held = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
-        let busy = self.in_flight > 0 || held > 0;
-        let demand = busy
+        let (in_flight, held) = (self.in_flight - self.uncounted, self.wanted());
+        let busy = self.in_flight > 0 || !self.waiting.is_empty();
+        if self.is_of_interest() {
+            self.demand.stir(now);
+        }
+        let demand = in_flight > 0
+            || held > 0
+            || self.is_of_interest()
             || interval.arrived > 0
             || interval.in_flight_seconds > 0.0
             || interval.held_seconds > 0.0;
@@ -54,11 +59,13 @@ impl Core {
             in_flight_seconds: interval.in_flight_seconds,
             held_seconds: interval.held_seconds,
             requests: interval.arrived,
-            in_flight: self.in_flight,
+            in_flight,
             held,
             idle_for,
         });
-        let connections = self.requested && idle_for < linger;
+        let used = |at: Instant| now.saturating_duration_since(at) < linger;
+        let connections =
+            (self.requested && idle_for < linger) || busy || self.used.is_some_and(used);
         self.looked_at = !lost && (told || connections || self.repeats());
         Look {
             entry,

@@ -9,6 +9,7 @@ use rouse_api::workload::{Hold, Http, Protocol, Timeouts, WorkloadId};
 use super::*;
 
 mod cluster;
+mod manner;
 
 fn http(limit: Option<u32>, max_held: u32) -> Http {
     Http {
@@ -25,6 +26,9 @@ fn http(limit: Option<u32>, max_held: u32) -> Http {
             ..Hold::default()
         },
         timeouts: Timeouts::default(),
+        rules: Vec::new(),
+        wake_requires: None,
+        while_waking: rouse_api::workload::WhileWaking::default(),
     }
 }
 
@@ -61,8 +65,8 @@ fn state(endpoints: &[(&str, EndpointState)]) -> WorkloadState {
 use EndpointState::{Draining, Ready, Starting};
 
 fn request(core: &mut Core, now: Instant) -> (Ticket, Admission) {
-    let ticket = core.arrive(now);
-    let admission = core.admit(ticket, None, now);
+    let ticket = core.arrive(Manner::DEMAND, now);
+    let admission = core.admit(ticket, None, Manner::DEMAND, now);
     (ticket, admission)
 }
 
@@ -97,10 +101,10 @@ fn the_held_leave_in_order_within_the_limit() {
     core.apply(&state(&[("a", Ready)]), now);
     let first = went(&mut verdicts[0]).unwrap();
     assert!(went(&mut verdicts[1]).is_none());
-    core.release(first, now);
+    core.release(first, true, now);
     let second = went(&mut verdicts[1]).unwrap();
     assert!(went(&mut verdicts[2]).is_none(), "one at a time");
-    core.release(second, now);
+    core.release(second, true, now);
     assert!(went(&mut verdicts[2]).is_some());
 }
 
@@ -112,7 +116,7 @@ fn a_newcomer_does_not_overtake() {
     let slot = goes(request(&mut core, now).1);
     let mut held = waits(request(&mut core, now).1);
     let mut late = waits(request(&mut core, now).1);
-    core.release(slot, now);
+    core.release(slot, true, now);
     assert!(went(&mut held).is_some());
     assert!(went(&mut late).is_none());
 }
@@ -174,13 +178,17 @@ fn quiesce_is_refused_while_anything_moves_and_holds_what_comes_after() {
     let mut core = core(None, 10, start);
     core.apply(&state(&[("a", Ready)]), start);
     let slot = goes(request(&mut core, start).1);
-    assert!(!core.quiesce(1, Duration::ZERO, start), "in flight");
-    core.release(slot, start);
+    assert_eq!(
+        core.quiesce(1, Duration::ZERO, start),
+        Quiet::No,
+        "in flight"
+    );
+    core.release(slot, true, start);
     assert!(
-        !core.quiesce(2, idle, start + idle / 2),
+        core.quiesce(2, idle, start + idle / 2) == Quiet::No,
         "not idle for long enough"
     );
-    assert!(core.quiesce(3, idle, start + idle));
+    assert_eq!(core.quiesce(3, idle, start + idle), Quiet::Now);
     let mut held = waits(request(&mut core, start + idle).1);
     assert!(
         core.wake_due(start + idle).is_some(),
@@ -199,7 +207,7 @@ fn asleep_forgets_the_endpoints() {
     let now = Instant::now();
     let mut core = core(None, 10, now);
     core.apply(&state(&[("a", Ready)]), now);
-    assert!(core.quiesce(7, Duration::ZERO, now));
+    assert_eq!(core.quiesce(7, Duration::ZERO, now), Quiet::Now);
     core.asleep(7);
     let mut held = waits(request(&mut core, now).1);
     assert!(core.wake_due(now).is_some());
@@ -230,11 +238,11 @@ fn an_endpoint_without_connections_is_set_aside_until_it_is_back() {
     let slot = goes(request(&mut core, now).1);
     assert!(core.fail(slot, true), "set aside");
     assert!(!core.fail(slot, true), "once");
-    core.release(slot, now);
+    core.release(slot, true, now);
     for _ in 0..20 {
         let other = goes(request(&mut core, now).1);
         assert_ne!(other, slot);
-        core.release(other, now);
+        core.release(other, true, now);
     }
     let id = core.slots[slot].id.clone();
     core.back(&id, now);
@@ -275,7 +283,10 @@ fn draining_takes_nothing_new_and_tells_when_it_is_empty() {
     let slot = goes(request(&mut core, now).1);
     assert_eq!(core.apply(&state(&[("a", Draining)]), now), []);
     waits(request(&mut core, now).1);
-    assert_eq!(core.release(slot, now), Some(EndpointId(Arc::from("a"))));
+    assert_eq!(
+        core.release(slot, true, now),
+        Some(EndpointId(Arc::from("a")))
+    );
 }
 
 #[test]
@@ -286,8 +297,8 @@ fn an_endpoint_that_goes_keeps_its_requests_counted_to_their_end() {
     let slot = goes(request(&mut core, now).1);
     core.apply(&state(&[]), now);
     assert_eq!((core.in_flight(), core.endpoints().count()), (1, 0));
-    assert!(!core.quiesce(1, Duration::ZERO, now));
-    core.release(slot, now);
+    assert_eq!(core.quiesce(1, Duration::ZERO, now), Quiet::No);
+    core.release(slot, true, now);
     assert_eq!((core.in_flight(), core.slots.len()), (0, 0));
 }
 
@@ -322,7 +333,7 @@ fn demand_is_weighted_by_time() {
     assert!(core.leave(ticket, at(250)));
     core.apply(&state(&[("a", Ready)]), at(250));
     let slot = goes(request(&mut core, at(400)).1);
-    core.release(slot, at(900));
+    core.release(slot, true, at(900));
     let report = core.look(false, Duration::ZERO, at(1000)).entry.unwrap();
     assert!((report.held_seconds - 0.25).abs() < 1e-9, "{report:?}");
     assert!((report.in_flight_seconds - 0.5).abs() < 1e-9, "{report:?}");
@@ -380,7 +391,7 @@ proptest! {
                 },
                 Step::Release(at) if !running.is_empty() => {
                     let slot = running.swap_remove(at.index(running.len()));
-                    core.release(slot, now);
+                    core.release(slot, true, now);
                 }
                 Step::Leave(at) if !held.is_empty() => {
                     let (ticket, _verdict) = held.swap_remove(at.index(held.len()));
@@ -397,7 +408,7 @@ proptest! {
                 Step::Quiesce => {
                     epoch += 1;
                     let quiet = running.is_empty() && held.is_empty();
-                    prop_assert_eq!(core.quiesce(epoch, Duration::ZERO, now), quiet);
+                    prop_assert_eq!(core.quiesce(epoch, Duration::ZERO, now) == Quiet::Now, quiet);
                 }
                 Step::Resume => core.resume(epoch, now),
                 Step::Asleep => core.asleep(epoch),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rouse_api::link::{EndpointState, Wake};
+use rouse_api::link::Wake;
 use tokio::time::Instant;
 
 use super::Core;
@@ -23,27 +23,23 @@ impl Core {
             self.slots[*key].ramp.tick(now);
         }
         self.dispatch(now);
-        self.paced = !self.waiting.is_empty();
+        self.expire(now);
+        self.paced = !self.waiting.is_empty() || (self.is_of_interest() && !self.is_awake());
         (self.wake_due(now), self.paced)
     }
 
     /// The Wake to send now, if one is wanted and the last is long enough ago.
     pub(in crate::workload) fn wake_due(&mut self, now: Instant) -> Option<Wake> {
-        let (_, oldest) = self.waiting.first_key_value()?;
-        let since = oldest.since;
-        if self.quiesced.is_none()
-            && self
-                .slots
-                .iter()
-                .any(|(_, slot)| slot.state == Some(EndpointState::Ready))
-        {
+        let since = self.wanted_since()?;
+        if self.is_awake() {
             self.woke = None;
             return None;
         }
         self.wake_paced(now).then(|| Wake {
             workload: self.id.clone(),
-            held: u32::try_from(self.waiting.len()).unwrap_or(u32::MAX),
+            held: self.wanted(),
             oldest: now.saturating_duration_since(since),
+            by: self.wanted_by.clone(),
         })
     }
 
@@ -53,6 +49,7 @@ impl Core {
             workload: self.id.clone(),
             held: 1,
             oldest: Duration::ZERO,
+            by: self.wanted_by.clone(),
         })
     }
 

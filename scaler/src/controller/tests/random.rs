@@ -278,6 +278,7 @@ impl Watcher {
                         workload,
                         held,
                         oldest,
+                        by: None,
                     }),
                 )
             }

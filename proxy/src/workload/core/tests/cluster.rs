@@ -170,7 +170,7 @@ fn unlinked_an_attempt_to_sleep_is_off() {
     let now = Instant::now();
     let mut core = core(None, 10, now);
     core.apply(&state(&[("a", Ready)]), now);
-    assert!(core.quiesce(1, Duration::ZERO, now));
+    assert_eq!(core.quiesce(1, Duration::ZERO, now), Quiet::Now);
     let mut held = waits(request(&mut core, now).1);
     core.set_unlinked(true, now);
     assert!(went(&mut held).is_some(), "its replica may well be there");
@@ -239,7 +239,7 @@ proptest! {
                     }
                     looked_at |= core.begin_look();
                 }
-                Act::Release(at) if !running.is_empty() => core.release(running.swap_remove(at.index(running.len())), now).map_or((), drop),
+                Act::Release(at) if !running.is_empty() => core.release(running.swap_remove(at.index(running.len())), true, now).map_or((), drop),
                 Act::Ready => {
                     core.apply(&state(&[("a", Ready)]), now);
                 }
@@ -288,7 +288,7 @@ fn a_workload_at_rest_is_left_alone_when_its_connections_are_old() {
     let slot = goes(request(&mut core, start).1);
     assert!(core.begin_look());
     assert!(!core.begin_look(), "the reporter has it");
-    core.release(slot, start);
+    core.release(slot, true, start);
     let at = |millis| start + Duration::from_millis(millis);
     let mut look = |millis| {
         let look = core.look(false, LINGER, at(millis));
@@ -334,7 +334,7 @@ fn one_that_was_removed_is_not_reported_once_its_last_request_has_ended() {
     core.remove(now);
     let look = core.look(false, LINGER, now);
     assert_eq!((look.entry.unwrap().in_flight, look.again), (1, true));
-    core.release(slot, now);
+    core.release(slot, true, now);
     let look = core.look(false, LINGER, now);
     assert!(look.entry.is_none() && !look.again);
 }
