@@ -9,6 +9,7 @@ mod http;
 mod proxy;
 mod rouse;
 mod routes;
+mod rules;
 mod setup;
 mod stats;
 mod wake;
@@ -34,6 +35,8 @@ enum Bench {
     Wake(wake::Options),
     /// Finding the workload of a request
     Routes(routes::Options),
+    /// Finding the rule of a request
+    Rules(rules::Options),
     /// Cold requests on a real control plane against what Kubernetes itself takes; with many idle workloads; many at once
     Cluster(cluster::Options),
     /// One look at one workload: its demand, and the decision
@@ -64,6 +67,7 @@ async fn run(bench: Bench) -> ExitCode {
         Bench::Hold(options) => hold::run(&options).await,
         Bench::Wake(options) => wake::run(&options).await,
         Bench::Routes(options) => routes::run(&options),
+        Bench::Rules(options) => rules::run(&options),
         Bench::Cluster(options) => Box::pin(cluster::run(&options)).await,
         Bench::Decide(options) => decide::run(&options),
     };

@@ -43,7 +43,7 @@ enum Task {
     /// Build for shipping, install the peers, and measure
     Bench {
         /// What to measure; several are run one after the other
-        #[arg(required = true, value_parser = ["proxy", "hold", "wake", "routes", "cluster", "decide"])]
+        #[arg(required = true, value_parser = ["proxy", "hold", "wake", "routes", "rules", "cluster", "decide"])]
         names: Vec<String>,
         /// Handed to each of them, such as `--rounds 3`
         #[arg(last = true)]

@@ -9,7 +9,10 @@
 //! | theirs | here |
 //! |---|---|
 //! | ColdStart: GET, POST body, back to 0 | `wake::a_get_wakes_it_...`, `wake::a_body_waits_with_its_request` |
-//! | ColdStartFallback, Placeholder, PlaceholderWithFallback, StaticRoute | none: `whileWaking` other than `hold`, and `rules`, are refused by this version (`fixtures::bad_objects_...`) |
+//! | ColdStartFallback | `edge::a_fallback_answers_cold_starts` |
+//! | Placeholder | `edge::a_placeholder_is_shown_until_it_answers`; in a browser: `e2e_page` |
+//! | PlaceholderWithFallback | none: it is one of the two |
+//! | StaticRoute | `edge::rules_answer_and_let_sleep` |
 //! | Scaling by rate, ConcurrencyScaling | `scaling::the_rate_of_requests_scales_it`, `scaling::up_down_and_up_again`, `wake::many_held_wake_...` |
 //! | ConcurrentRouting | `wake::load_on_one_leaves_its_neighbour_asleep` |
 //! | HostRouting, MultipleHosts, WildcardHost | `routing::hosts_exact_ones_before_wildcards`, `routing::several_routes_to_one_workload` |
@@ -52,6 +55,7 @@
 
 mod apply;
 mod cluster;
+mod edge;
 mod examples;
 mod failures;
 mod faults;
@@ -111,6 +115,7 @@ fn main() -> ExitCode {
         wake::CASES,
         readiness::CASES,
         routing::CASES,
+        edge::CASES,
         upstream::CASES,
         scaling::CASES,
         objects::CASES,

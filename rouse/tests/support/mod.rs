@@ -16,6 +16,7 @@
     reason = "tests, and each uses a part of it"
 )]
 
+pub(crate) mod browser;
 mod client;
 pub(crate) mod grpc;
 mod home;

@@ -1,6 +1,7 @@
 //! Down to zero: only after every proxy has confirmed that it sends nothing more.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use rouse_api::link::{Epoch, ToProxy};
 
@@ -13,6 +14,9 @@ use crate::demand::MemberNo;
 /// Put to sleep at once. Thousands that fall idle together take turns, or a wake would wait behind all of their requests to the
 /// platform.
 pub(super) const MOST_AT_ONCE: usize = 64;
+
+/// After an attempt that not every proxy has answered in time, the next comes no later than this.
+const UNANSWERED: Duration = Duration::from_secs(15);
 
 impl Entry {
     /// An attempt to sleep is under way.
@@ -147,11 +151,9 @@ impl Entry {
                 ),
                 turn,
             );
-            // What is uncounted may still be in flight somewhere: that is no demand, and must not cost another idle time.
-            let pause = turn.config.quiesce_timeout.max(turn.config.tick);
-            self.sleep_after = turn
-                .now
-                .checked_add(pause.min(self.policy.idle_after.max(turn.config.tick)));
+            // What is uncounted may still be in flight somewhere: that is no demand, and must not cost another whole idle time.
+            let idle_after = self.policy.idle_after.max(turn.config.tick);
+            self.sleep_after = turn.now.checked_add(idle_after.min(UNANSWERED));
         }
     }
 
