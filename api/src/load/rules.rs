@@ -25,6 +25,17 @@ pub fn rules(file: &Path, text: &str) -> Result<Vec<Rule>, Vec<Problem>> {
     let (documents, mut problems) = read::read(file, text);
     let count = documents.len();
     let mut rules = Vec::new();
+    if count == 0 && problems.is_empty() {
+        problems.push(Problem {
+            file: file.to_owned(),
+            line: 1,
+            column: 1,
+            document: 0,
+            resource: None,
+            path: String::new(),
+            message: "is empty; for no rules write rules: []".to_owned(),
+        });
+    }
     for mut document in documents {
         if count > 1 {
             document.refuse(
@@ -83,6 +94,7 @@ mod tests {
                 "rules: []\n---\nrules: []",
                 "rules.yaml:1: is one of 2 documents",
             ),
+            ("", "rules.yaml:1: is empty; for no rules write rules: []"),
             (
                 "[]",
                 "rules.yaml:1: is a list; a mapping (field: value) is wanted",
