@@ -17,6 +17,8 @@ pub struct ProxyConfig {
     pub listen: Vec<SocketAddr>,
     /// Where more requests are taken, and by whom a workload may be chosen there.
     pub by_header: ByHeader,
+    /// Where more requests are taken, from peers that say whose a connection is.
+    pub proxy_protocol: ProxyProtocol,
     /// Peers whose `X-Forwarded-*` and `Forwarded` headers are believed and extended; all others' are replaced.
     pub trusted: Vec<IpNet>,
     /// Rules for all workloads, behind each one's own.
@@ -31,6 +33,24 @@ pub struct ProxyConfig {
     pub upstream: UpstreamLimits,
     /// How to stop.
     pub drain: Drain,
+}
+
+/// Listeners for balancers in front that send the PROXY protocol, version 1 or 2, before each connection.
+#[derive(Debug, Clone, Default)]
+pub struct ProxyProtocol {
+    /// Addresses; none unless a balancer does so.
+    pub listen: Vec<SocketAddr>,
+    /// Peers that are believed. Others' connections are closed, and so are those that don't begin with it.
+    pub from: Vec<IpNet>,
+}
+
+impl ProxyProtocol {
+    /// Whether this peer is believed.
+    #[must_use]
+    pub fn believes(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.from.iter().any(|net| net.contains(&peer))
+    }
 }
 
 /// Listeners for gateways in front that have chosen the workload already, and say which in the header [`ByHeader::NAME`].
@@ -105,6 +125,7 @@ impl Default for ProxyConfig {
             },
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
             by_header: ByHeader::default(),
+            proxy_protocol: ProxyProtocol::default(),
             trusted: Vec::new(),
             rules: Vec::new(),
             access_log: false,

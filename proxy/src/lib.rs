@@ -22,7 +22,7 @@ pub mod route;
 mod shared;
 mod workload;
 
-pub use config::{ByHeader, Drain, Limits, ProxyConfig, UpstreamLimits};
+pub use config::{ByHeader, Drain, Limits, ProxyConfig, ProxyProtocol, UpstreamLimits};
 pub use edge::rule;
 pub use link::LinkEnds;
 pub use proxy::{Proxy, ProxyStatus, StartError};

@@ -4,6 +4,7 @@ mod connection;
 mod detect;
 mod framing;
 mod io;
+mod proxy_protocol;
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -24,6 +25,8 @@ pub(crate) enum Door {
     Routed,
     /// Peers that are named choose the workload by a header.
     ByHeader,
+    /// Peers that are named say whose each connection is; others are not heard.
+    Announced,
 }
 
 const BACKLOG: i32 = 4096;

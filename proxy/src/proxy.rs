@@ -87,6 +87,7 @@ impl Proxy {
         let doors = [
             (Door::Routed, &config.listen),
             (Door::ByHeader, &config.by_header.listen),
+            (Door::Announced, &config.proxy_protocol.listen),
         ];
         let wanted: Vec<_> = doors
             .into_iter()

@@ -18,10 +18,13 @@ pub(crate) struct Forwarding {
     trusted: bool,
     address: HeaderValue,
     element: HeaderValue,
+    scheme: HeaderValue,
 }
 
 impl Forwarding {
-    pub(crate) fn new(peer: SocketAddr, trusted: bool) -> Self {
+    /// `tls`: the connection came over TLS to the one in front, which said so.
+    pub(crate) fn new(peer: SocketAddr, trusted: bool, tls: bool) -> Self {
+        let scheme = if tls { "https" } else { "http" };
         let ip = peer.ip().to_canonical();
         let node = match ip {
             IpAddr::V4(ip) => ip.to_string(),
@@ -33,7 +36,8 @@ impl Forwarding {
         Self {
             trusted,
             address: value(ip.to_string()),
-            element: value(format!("for={node};proto=http")),
+            element: value(format!("for={node};proto={scheme}")),
+            scheme: HeaderValue::from_static(scheme),
         }
     }
 
@@ -43,14 +47,14 @@ impl Forwarding {
             extend(headers, header::FORWARDED, &self.element);
             headers
                 .entry(FORWARDED_PROTO)
-                .or_insert(HeaderValue::from_static("http"));
+                .or_insert_with(|| self.scheme.clone());
             headers
                 .entry(FORWARDED_HOST)
                 .or_insert_with(|| host.clone());
         } else {
             headers.insert(FORWARDED_FOR, self.address.clone());
             headers.insert(header::FORWARDED, self.element.clone());
-            headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+            headers.insert(FORWARDED_PROTO, self.scheme.clone());
             headers.insert(FORWARDED_HOST, host.clone());
         }
     }

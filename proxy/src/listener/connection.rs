@@ -18,6 +18,7 @@ use super::Door;
 use super::detect::{Detected, detect};
 use super::framing::Framing;
 use super::io::ClientIo;
+use super::proxy_protocol::{self, Announced};
 use crate::client::{Choice, Client, Phase};
 use crate::config::Limits;
 use crate::forward::{AnswerBody, Forwarding};
@@ -45,18 +46,37 @@ pub(super) async fn serve(
         return;
     }
     let limits = &shared.config.limits;
-    let detection = tokio::select! {
-        detection = tokio::time::timeout(limits.header_read, detect(&mut stream)) => detection,
+    if door == Door::Announced && !shared.config.proxy_protocol.believes(peer.ip()) {
+        tracing::debug!(%peer, "closed: not a peer that may send the PROXY protocol");
+        return;
+    }
+    let opening = async {
+        let announced = match door {
+            Door::Announced => proxy_protocol::read(&mut stream).await?,
+            Door::Routed | Door::ByHeader => Announced::default(),
+        };
+        let detected = detect(&mut stream).await?;
+        std::io::Result::Ok((announced, detected))
+    };
+    let opened = tokio::select! {
+        opened = tokio::time::timeout(limits.header_read, opening) => opened,
         () = shared.draining.cancelled() => return,
     };
-    let Ok(Ok((detected, first))) = detection else {
-        return;
+    let (announced, (detected, first)) = match opened {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(error)) => {
+            tracing::debug!(%peer, %error, "closed before its first request");
+            return;
+        }
+        Err(_) => return,
     };
+    let peer = announced.source.unwrap_or(peer);
+    let trusted = shared.config.trusts(peer.ip());
     let client = Arc::new(Client::new(
         peer,
-        Forwarding::new(peer, shared.config.trusts(peer.ip())),
+        Forwarding::new(peer, trusted, announced.tls),
         match door {
-            Door::Routed => Choice::Untouched,
+            Door::Routed | Door::Announced => Choice::Untouched,
             Door::ByHeader if shared.config.by_header.believes(peer.ip()) => Choice::Believed,
             Door::ByHeader => Choice::Ignored,
         },

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use rouse_api::workload::Rule;
-use rouse_proxy::{ByHeader, Drain, ProxyConfig};
+use rouse_proxy::{ByHeader, Drain, ProxyConfig, ProxyProtocol};
 
 use super::limits::LimitArgs;
 use super::value;
@@ -34,6 +34,19 @@ pub(crate) struct DataArgs {
     /// Peers (networks or addresses) that are believed there; others' requests are routed by host and path; may be repeated
     #[arg(long, env = "ROUSE_HEADER_FROM", value_name = "CIDR", value_delimiter = ',', value_parser = value::network, requires = "header_listen")]
     header_from: Vec<IpNet>,
+    /// Also where requests are taken, from balancers that send the PROXY protocol (version 1 or 2) before each connection; may be
+    /// repeated
+    #[arg(
+        long,
+        env = "ROUSE_PROXY_PROTOCOL_LISTEN",
+        value_name = "ADDR",
+        value_delimiter = ',',
+        requires = "proxy_protocol_from"
+    )]
+    proxy_protocol_listen: Vec<SocketAddr>,
+    /// Peers (networks or addresses) that are believed there; others' connections are closed; may be repeated
+    #[arg(long, env = "ROUSE_PROXY_PROTOCOL_FROM", value_name = "CIDR", value_delimiter = ',', value_parser = value::network, requires = "proxy_protocol_listen")]
+    proxy_protocol_from: Vec<IpNet>,
     /// Threads for requests [default: one per core]
     #[arg(long, env = "ROUSE_THREADS", value_name = "N", value_parser = value::count)]
     threads: Option<usize>,
@@ -75,6 +88,10 @@ impl DataArgs {
             by_header: ByHeader {
                 listen: self.header_listen.clone(),
                 from: self.header_from.clone(),
+            },
+            proxy_protocol: ProxyProtocol {
+                listen: self.proxy_protocol_listen.clone(),
+                from: self.proxy_protocol_from.clone(),
             },
             trusted: self.trusted.clone(),
             rules: self.rules.to_vec(),

@@ -13,7 +13,7 @@ fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
 }
 
 fn forwarding(trusted: bool) -> Forwarding {
-    Forwarding::new("192.0.2.7:4711".parse().unwrap(), trusted)
+    Forwarding::new("192.0.2.7:4711".parse().unwrap(), trusted, false)
 }
 
 fn sent(fields: &[(&'static str, &'static str)], trusted: bool) -> HeaderMap {

@@ -8,7 +8,7 @@ fn client() -> Arc<Client> {
     let peer = "127.0.0.1:1".parse().unwrap();
     Arc::new(Client::new(
         peer,
-        Forwarding::new(peer, false),
+        Forwarding::new(peer, false, false),
         Choice::Untouched,
     ))
 }
