@@ -38,7 +38,7 @@ pub struct Observation {
     /// The platform has no record that the workload was ever scaled or looked after: it may begin with its initial count.
     pub fresh: bool,
     /// Where requests go until a replica is ready.
-    pub fallback: Option<Fallback>,
+    pub fallback: Option<Box<Fallback>>,
 }
 
 /// How many replicas a target shall have, by the platform.

@@ -78,7 +78,7 @@ impl Index {
             blocked: self.blocked(entry),
             governed: self.governor(entry).map(|governor| governor.min.max(1)),
             service,
-            fallback: self.fallback(entry).and_then(Result::ok),
+            fallback: self.fallback(entry).and_then(Result::ok).map(Box::new),
         };
         Some((observation, due))
     }

@@ -18,7 +18,7 @@ impl Entry {
         self.blocked = observation.blocked;
         self.governed = observation.governed;
         self.service = observation.service;
-        self.fallback = observation.fallback;
+        self.fallback = observation.fallback.map(|fallback| *fallback);
         self.seen = true;
         self.fresh(first && observation.fresh, observation.fresh, turn);
         let live: std::collections::BTreeSet<_> =
