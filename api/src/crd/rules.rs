@@ -13,7 +13,6 @@ type Rule = (&'static str, &'static str, &'static str, &'static str);
 
 /// Is broken by any value.
 const NEVER: &str = "false";
-const EMPTY: &str = "size(self) == 0";
 const LONGER: &str = "!self.matches('^(0+(h|m|s|ms))+$')";
 const LONGER_WANTED: &str = "is 0s: it must be longer";
 const ABOVE_ONE: &str = "must be above 1: with 1 the count could never change";
