@@ -1,4 +1,3 @@
-use super::http::at_most;
 use crate::load;
 use crate::load::document::Document;
 use crate::load::path::FieldPath;
