@@ -151,7 +151,7 @@ async fn forward(
             None => {}
             Some(Other::Answer(answer, kind)) => {
                 shared.metrics.exception(&workload.id, kind);
-                return own(answer, request.into_body(), finished);
+                return own(*answer, request.into_body(), finished);
             }
             Some(Other::Fallback(other)) => guest = Some(other),
         }

@@ -69,7 +69,7 @@ impl Treatment {
 
 /// What a request gets instead of being held.
 pub(super) enum Other {
-    Answer(http::Response<AnswerBody>, Exception),
+    Answer(Box<http::Response<AnswerBody>>, Exception),
     Fallback(Guest),
 }
 
@@ -89,11 +89,17 @@ pub(super) fn instead<B>(
         Instead::Page => {
             let waking = workload.visit(false, who)?;
             let name = crate::route::normal_host(host);
-            Some(Other::Answer(edge::page(&name, &waking), Exception::Page))
+            Some(Other::Answer(
+                Box::new(edge::page(&name, &waking)),
+                Exception::Page,
+            ))
         }
         Instead::Respond(fixed) => {
             workload.visit(true, who)?;
-            Some(Other::Answer(fixed.answer(), Exception::WhileWaking))
+            Some(Other::Answer(
+                Box::new(fixed.answer()),
+                Exception::WhileWaking,
+            ))
         }
         Instead::Fallback => {
             // Without it the request is held, and counts as that.
