@@ -124,7 +124,10 @@ impl Platform for KubernetesPlatform {
 
     async fn scale(&self, order: ScaleOrder) -> Result<Count, PlatformError> {
         let ScaleOrder {
-            workload, from, to, ..
+            workload,
+            from,
+            to,
+            victims,
         } = order;
         let found = self.shared.with(|index| index.scalable_of(&workload));
         let Some((target, blocked)) = found else {
@@ -146,6 +149,10 @@ impl Platform for KubernetesPlatform {
             )));
         };
         let namespace = workload.namespace().to_owned();
+        if to < from && to > 0 && !victims.is_empty() {
+            let pods = self.shared.with(|index| index.costs(&workload, &victims));
+            self.scaler.mark(&namespace, &scalable, pods).await;
+        }
         self.scaler
             .scale(Change {
                 namespace,

@@ -1,6 +1,7 @@
 //! Counts, changed through the scale subresource.
 
 mod answer;
+pub(crate) mod cost;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::index::target::TargetKey;
 use crate::shared::Shared;
 use answer::Answer;
+use cost::{Costs, PodCost};
 
 /// For one request with its answer.
 const REQUEST: Duration = Duration::from_secs(5);
@@ -45,6 +47,7 @@ const MOST_CONFLICTS: u32 = 8;
 pub(crate) struct Scaler {
     client: Client,
     shared: Arc<Shared>,
+    costs: Costs,
     /// Plurals of custom kinds, by apiVersion and kind: as many as workloads name.
     plurals: Mutex<HashMap<(String, String), String>>,
 }
@@ -101,9 +104,18 @@ impl Change {
 impl Scaler {
     pub(crate) fn new(client: Client, shared: Arc<Shared>) -> Self {
         Self {
+            costs: Costs::new(client.clone()),
             client,
             shared,
             plurals: Mutex::default(),
+        }
+    }
+
+    /// Says which pods go first, where it may and the target's controller listens to it.
+    pub(crate) async fn mark(&self, namespace: &str, scalable: &Scalable, pods: Vec<PodCost>) {
+        // A StatefulSet loses its highest ordinal.
+        if scalable.kind != "StatefulSet" {
+            self.costs.write(namespace, pods).await;
         }
     }
 

@@ -1,5 +1,6 @@
 //! A workload's observation.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use rouse_api::link::{EndpointId, Failure, Fallback};
@@ -13,6 +14,7 @@ use super::pods::Seen;
 use super::selector::PodSelector;
 use super::service::{Port, Service, TargetPort};
 use super::{Entry, Index};
+use crate::scale::cost::{GOES, PodCost};
 
 /// What a workload's Service comes to.
 pub(super) enum Front<'a> {
@@ -81,6 +83,31 @@ impl Index {
             fallback: self.fallback(entry).and_then(Result::ok).map(Box::new),
         };
         Some((observation, due))
+    }
+
+    /// Pods whose deletion cost is to change, so that `victims` go first. A cost that somebody else wrote stays.
+    pub(crate) fn costs(&self, key: &Key, victims: &[EndpointId]) -> Vec<PodCost> {
+        let Some(entry) = self.entries.get(key) else {
+            return Vec::new();
+        };
+        let going: BTreeSet<&str> = victims.iter().map(uid_of).collect();
+        let cost = |seen: &&Seen| {
+            let pod = &seen.pod;
+            let goes = going.contains(&*pod.uid);
+            let changes = match pod.deletion_cost.as_deref() {
+                None => goes,
+                Some(cost) => cost == GOES && !goes,
+            };
+            changes && !pod.terminating
+        };
+        let pods = self.pods_of(entry, &self.front(entry));
+        let told = |seen: &Seen| PodCost {
+            name: seen.pod.key.name().to_owned(),
+            uid: seen.pod.uid.clone(),
+            goes: going.contains(&*seen.pod.uid),
+        };
+        let pods = pods.into_iter().filter(|seen| cost(seen));
+        pods.map(told).collect()
     }
 
     pub(super) fn front(&self, entry: &Entry) -> Front<'_> {
@@ -196,4 +223,9 @@ fn id(uid: &str, port: u16) -> EndpointId {
         return EndpointId(uid.into());
     }
     EndpointId(format!("{uid}:{port}").into())
+}
+
+/// The pod of an [`id`].
+fn uid_of(id: &EndpointId) -> &str {
+    id.0.split_once(':').map_or(&*id.0, |(uid, _)| uid)
 }

@@ -9,6 +9,7 @@ use super::event::Key;
 use super::probe::PodProbe;
 use super::selector::Labels;
 use super::trouble::Trouble;
+use crate::scale::cost::ANNOTATION;
 
 /// A Pod.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,8 @@ pub struct Pod {
     pub ports: Vec<(Box<str>, u16)>,
     /// How it is found ready.
     pub probe: PodProbe,
+    /// Its annotation `controller.kubernetes.io/pod-deletion-cost`: those with less go first.
+    pub deletion_cost: Option<Box<str>>,
     /// What keeps it from coming up.
     pub trouble: Option<Trouble>,
 }
@@ -57,6 +60,11 @@ impl Pod {
             finished: matches!(phase, Some("Succeeded" | "Failed")),
             ports: spec.map(named_ports).unwrap_or_default(),
             probe: spec.map_or(PodProbe::Kubelet, PodProbe::of),
+            deletion_cost: meta
+                .annotations
+                .as_ref()
+                .and_then(|all| all.get(ANNOTATION))
+                .map(|cost| cost.as_str().into()),
             trouble: status.and_then(Trouble::of),
         })
     }

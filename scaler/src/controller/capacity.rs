@@ -15,6 +15,8 @@ const PART: u32 = 4;
 pub(super) struct Starts {
     /// On average, the newest most.
     time: Option<Duration>,
+    /// When more were asked for last, until all of them are ready: before a replica has an address it waits for a node and an image.
+    pub(super) asked: Option<Instant>,
     /// Replicas that were ready by then are counted.
     until: Option<Instant>,
 }
@@ -36,8 +38,15 @@ impl Entry {
         let mut starts: Vec<_> = self.live().filter_map(ready).filter(new).collect();
         starts.sort();
         for (at, started) in starts {
-            self.starts.note(at.saturating_duration_since(started));
+            let from = self
+                .starts
+                .asked
+                .map_or(started, |asked| asked.min(started));
+            self.starts.note(at.saturating_duration_since(from));
             self.starts.until = Some(at);
+        }
+        if self.ready() >= self.wanted {
+            self.starts.asked = None;
         }
         Capacity {
             ready: self.ready(),

@@ -53,6 +53,8 @@ pub(super) struct Entry {
     pub(super) endpoint_of_service: Option<EndpointId>,
     pub(super) probing: Probing,
     pub(super) drain: BTreeMap<EndpointId, Victim>,
+    /// Drained in vain since the count was to go down; they take requests again.
+    pub(super) busy: BTreeSet<EndpointId>,
     /// Given to the platform as victims, still observed; since when.
     pub(super) leaving: BTreeMap<EndpointId, Instant>,
     /// The oldest held request of the latest Wake arrived then.
@@ -152,6 +154,7 @@ impl Entry {
             endpoint_of_service: None,
             probing: Probing::default(),
             drain: BTreeMap::new(),
+            busy: BTreeSet::new(),
             leaving: BTreeMap::new(),
             asked_since: None,
             asked_by: None,
@@ -219,6 +222,9 @@ impl Entry {
             return false;
         }
         let from = self.wanted;
+        if replicas > from {
+            self.starts.asked.get_or_insert(turn.now);
+        }
         let void = false;
         self.scaling = Some(Scaling { from, void });
         self.scale_after = None;

@@ -133,6 +133,7 @@ impl Entry {
         } else {
             decision.replicas.min(self.wanted)
         };
+        self.note_busy(turn.now);
         self.drain(self.victims(target), turn);
         if (target < self.wanted || !self.drain.is_empty()) && self.is_drained(turn.now) {
             let victims = self.drain.keys().cloned().collect();

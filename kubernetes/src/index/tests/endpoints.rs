@@ -346,3 +346,33 @@ fn one_pod_concerns_only_its_own_workload() {
     world.pod(pod("x", "unknown"));
     assert_eq!(world.changed(), [""; 0]);
 }
+
+#[test]
+fn those_that_are_to_go_cost_less_and_what_others_wrote_stays() {
+    let mut world = World::new();
+    let cost = |name: &str, cost: serde_json::Value| {
+        let cost = json!({"metadata": {"annotations": {crate::scale::cost::ANNOTATION: cost}}});
+        with(with(pod(name, "web"), ready()), cost)
+    };
+    world.pod(with(pod("plain", "web"), ready()));
+    world.pod(with(pod("stays", "web"), ready()));
+    world.pod(cost("marked", json!(crate::scale::cost::GOES)));
+    world.pod(cost("left", json!(crate::scale::cost::GOES)));
+    world.pod(cost("theirs", json!("5")));
+    let victims = [
+        "p-plain:8080",
+        "p-marked:8080",
+        "p-theirs:8080",
+        "p-gone:8080",
+    ];
+    let victims = victims.map(|name| rouse_api::link::EndpointId(name.into()));
+    let costs = world.index.costs(&id("web"), &victims);
+    let told: Vec<_> = costs
+        .iter()
+        .map(|cost| (&*cost.name, &*cost.uid, cost.goes))
+        .collect();
+    assert_eq!(
+        told,
+        [("left", "p-left", false), ("plain", "p-plain", true)]
+    );
+}

@@ -25,7 +25,7 @@ fn draining(sessions: &[SessionId]) -> World {
         states(&quiet, A).is_empty(),
         "within the stable window: {quiet:?}"
     );
-    let actions = world.pass(SECOND * 5, &reports);
+    let actions = world.pass(SECOND * 3, &reports);
     assert_eq!(scales(&actions), []);
     let told = endpoints(&actions, A);
     let expected = [
@@ -58,13 +58,32 @@ fn goes_once_every_proxy_has_drained_it() {
 }
 
 #[test]
-fn goes_when_the_drain_timeout_is_over() {
+fn one_that_is_busy_takes_requests_again_and_an_idle_one_goes() {
     let mut world = draining(&[A]);
-    assert_eq!(scales(&world.pass(SECOND * 24, &[(A, 5)])), []);
+    world.say(A, drained("c"));
+    // A long request goes on at b.
+    let actions = world.pass(SECOND * 2, &[(A, 5)]);
+    let told = endpoints(&actions, A);
+    let expected = [
+        ("a", EndpointState::Draining),
+        ("b", EndpointState::Ready),
+        ("c", EndpointState::Draining),
+    ];
+    assert_eq!(told, expected.map(|(name, state)| (name.to_owned(), state)));
     assert_eq!(
-        scales(&world.pass(SECOND * 7, &[(A, 5)])),
-        [(1, vec!["b", "c"])]
+        scales(&world.say(A, drained("b"))),
+        [],
+        "late, for it does not drain any more"
     );
+    assert_eq!(scales(&world.say(A, drained("a"))), [(1, vec!["a", "c"])]);
+}
+
+#[test]
+fn when_all_are_busy_the_youngest_go_in_the_end() {
+    let mut world = draining(&[A]);
+    assert_eq!(scales(&world.pass(SECOND * 30, &[(A, 5)])), []);
+    let actions = world.pass(SECOND * 7, &[(A, 5)]);
+    assert_eq!(scales(&actions), [(1, vec!["b", "c"])]);
 }
 
 #[test]

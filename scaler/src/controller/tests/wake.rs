@@ -168,3 +168,53 @@ fn demand_scales_up_at_once() {
         [(4, vec![])]
     );
 }
+
+#[test]
+fn a_missing_node_is_waited_for_and_not_multiplied() {
+    let mut world = World::awake(&[A]);
+    let mut large = workload();
+    large.scale.max = 50;
+    world.event(Event::Applied(vec![large]));
+    for _ in 0..70 {
+        world.now += SECOND;
+        world.report(A, 5, 0, Duration::ZERO);
+    }
+    // Twice what one is there for, and what it can't take is held; the others' pods are Pending, for no node has room.
+    let mut asked = Vec::new();
+    for second in 0..600 {
+        world.now += SECOND;
+        let actions = world.report(A, 10, 20 + second / 10, Duration::ZERO);
+        let scaled = scales(&actions);
+        if !scaled.is_empty() {
+            asked.extend(scaled.into_iter().map(|(to, _)| to));
+            world.done();
+        }
+        let mut pending = Observation::of(hello(), world.replicas.clone(), None);
+        pending.progress = Some(Failure {
+            reason: "Unschedulable".to_owned(),
+            message: "a node is being added".to_owned(),
+        });
+        asked.extend(
+            scales(&world.event(Event::Observed(pending)))
+                .into_iter()
+                .map(|(to, _)| to),
+        );
+    }
+    assert!(
+        !asked.is_empty() && asked.iter().all(|to| *to <= 4),
+        "{asked:?}"
+    );
+    // The nodes are there: what was asked for comes up, and is not too much.
+    world.observe(&[
+        ("a", ReplicaState::Ready),
+        ("b", ReplicaState::Ready),
+        ("c", ReplicaState::Ready),
+        ("d", ReplicaState::Ready),
+        ("e", ReplicaState::Ready),
+    ]);
+    let actions = world.report(A, 10, 0, Duration::ZERO);
+    assert!(
+        scales(&actions).iter().all(|(to, _)| *to <= 5),
+        "{actions:?}"
+    );
+}
