@@ -18,6 +18,8 @@ use crate::error::Error;
 #[derive(Debug, Deserialize)]
 struct Explained {
     workload: String,
+    /// Whether the one that was asked acts on what it decides.
+    leads: bool,
     /// Oldest first.
     decisions: Vec<Past>,
 }

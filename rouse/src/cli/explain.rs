@@ -7,7 +7,9 @@ Examples:
   rouse explain hello
   rouse explain team/hello --admin http://127.0.0.1:9091
 
-In a cluster ask the scaler that leads: the others decide, too, but don't act on it.")]
+In a cluster ask the scaler that leads: the others decide, too, but don't act on it, and say so. From outside:
+  kubectl -n rouse get lease rouse-scaler -o jsonpath='{.spec.holderIdentity}'
+  kubectl -n rouse port-forward pod/POD 9090")]
 pub(crate) struct ExplainArgs {
     /// The workload: name, or namespace/name
     #[arg(value_name = "NAME", value_parser = crate::explain::workload)]

@@ -12,6 +12,7 @@ fn past(seconds_ago: f64, why: &str) -> Past {
 fn one_decision_a_line_the_newest_last() {
     let explained = Explained {
         workload: "default/hello".to_owned(),
+        leads: true,
         decisions: vec![
             past(200_000.0, "1 replica: a"),
             past(7_300.0, "2 replicas: b"),
@@ -32,11 +33,28 @@ fn one_decision_a_line_the_newest_last() {
 fn what_always_slept_says_so() {
     let explained = Explained {
         workload: "default/hello".to_owned(),
+        leads: true,
         decisions: Vec::new(),
     };
     assert_eq!(
         written(&explained),
         "default/hello: asleep, and no demand since Rouse knows it\n"
+    );
+}
+
+#[test]
+fn a_follower_says_that_it_is_one() {
+    let explained = Explained {
+        workload: "default/hello".to_owned(),
+        leads: false,
+        decisions: vec![past(1.0, "1 replica: a")],
+    };
+    let told = written(&explained);
+    assert!(
+        told.starts_with(
+            "default/hello, newest last:\n  1 s ago  1 replica: a\nThis scaler does not lead"
+        ),
+        "{told}"
     );
 }
 

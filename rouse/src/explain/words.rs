@@ -5,8 +5,14 @@ use super::Explained;
 /// One decision a line, the newest last.
 pub(super) fn written(explained: &Explained) -> String {
     let name = &explained.workload;
+    // What a follower decides nobody does: who reads it must know.
+    let follows = if explained.leads {
+        ""
+    } else {
+        "This scaler does not lead: it decides the same way, but only wakes. Ask the one whose /status says \"leads\".\n"
+    };
     if explained.decisions.is_empty() {
-        return format!("{name}: asleep, and no demand since Rouse knows it\n");
+        return format!("{name}: asleep, and no demand since Rouse knows it\n{follows}");
     }
     let ages: Vec<String> = explained
         .decisions
@@ -18,7 +24,7 @@ pub(super) fn written(explained: &Explained) -> String {
     for (past, age) in explained.decisions.iter().zip(ages) {
         let _ = writeln!(text, "  {age:>widest$}  {}", past.why);
     }
-    text
+    text + follows
 }
 
 /// `5 s ago`, `3 min ago`, `2 h ago`, `4 days ago`.

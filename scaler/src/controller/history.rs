@@ -24,6 +24,8 @@ pub(super) struct History(VecDeque<(Instant, Decision)>);
 pub struct DecisionHistory {
     /// The workload.
     pub workload: WorkloadId,
+    /// Whether this scaler acts on its decisions: others only wake.
+    pub leads: bool,
     /// Oldest first; at most [`MOST_DECISIONS`].
     pub decisions: Vec<PastDecision>,
 }
@@ -76,6 +78,7 @@ impl Controller {
         let entry = self.entries.get(workload)?;
         Some(DecisionHistory {
             workload: workload.clone(),
+            leads: self.leads.is_some(),
             decisions: entry.history.told(now),
         })
     }
