@@ -7,6 +7,7 @@
 //!   beyond chance: requests that come independently of each other stray by so much that a short average of one replica's load often asks for two.
 //! - Below a hard limit there is room for chance where many would wait otherwise: [`chance`].
 //! - A panic keeps what the load asks for, not what worked off the pile that had come before.
+//! - A panic's end takes nothing away that somebody waits for: while requests are held and replicas are long in coming, nothing goes down.
 //! - A step is a time, not a decision: decisions are made whenever something is known.
 //! - One more replica than the average asks for stays while the average asked for it within the stable window and chance alone may have made it
 //!   less: demand that swings about a whole number of replicas, in whatever phase, does not make the count swing.
@@ -170,6 +171,12 @@ fn bind(
     let bounded = current.min(policy.max);
     if bounded > wanted && !state.covers(window, now) {
         return (bounded, Rule::StableWindow { window });
+    }
+    if bounded > wanted
+        && demand.held > 0
+        && let Some(ago) = state.coming_for(now).filter(|ago| *ago >= window)
+    {
+        return (bounded, Rule::Short { ago });
     }
     (wanted, rule)
 }

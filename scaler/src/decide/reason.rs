@@ -111,6 +111,12 @@ pub enum Rule {
         #[serde(serialize_with = "crate::seconds::serialize")]
         window: Duration,
     },
+    /// Requests wait, and fewer replicas than there shall be have been ready for a stable window, for want of a node perhaps: nothing goes down.
+    Short {
+        /// Fewer are ready than there shall be since then.
+        #[serde(serialize_with = "crate::seconds::serialize")]
+        ago: Duration,
+    },
     /// A trigger asked for so many lately.
     Lately {
         /// How long that counts.

@@ -167,6 +167,12 @@ impl State {
             .is_some_and(|since| now.saturating_duration_since(since) >= window)
     }
 
+    /// For how long fewer replicas have been ready than there shall be.
+    pub(super) fn coming_for(&self, now: Instant) -> Option<Duration> {
+        let since = self.coming_since?;
+        Some(now.saturating_duration_since(since))
+    }
+
     /// Keeps what the next decision needs of this one.
     pub(super) fn end(&mut self, policy: &Policy, demand: &Snapshot, replicas: u32, now: Instant) {
         if replicas == 0 {

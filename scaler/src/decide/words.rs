@@ -75,6 +75,13 @@ impl Decision {
                 "kept until every proxy was heard for {}",
                 Seconds(*window)
             ),
+            Rule::Short { ago } => write!(
+                f,
+                "kept, for requests wait and fewer than {} were ready for {} ({} now)",
+                self.was,
+                Seconds(*ago),
+                self.ready
+            ),
             Rule::Lately { window } => {
                 write!(f, "so many were asked for in the last {}", Seconds(*window))
             }

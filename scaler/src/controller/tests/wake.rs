@@ -204,6 +204,10 @@ fn a_missing_node_is_waited_for_and_not_multiplied() {
         !asked.is_empty() && asked.iter().all(|to| *to <= 4),
         "{asked:?}"
     );
+    assert!(
+        asked.is_sorted(),
+        "somebody waits, and the panic's end takes nothing away: {asked:?}"
+    );
     // The nodes are there: what was asked for comes up, and is not too much.
     world.observe(&[
         ("a", ReplicaState::Ready),

@@ -228,3 +228,51 @@ fn what_is_left_out_of_a_pile_is_said() {
         "{words}"
     );
 }
+
+#[test]
+fn what_is_waited_for_does_not_go_as_a_panic_ends() {
+    let start = Instant::now();
+    let flood = Snapshot {
+        in_flight: 50,
+        held: 100,
+        ..averages(20.0, 150.0)
+    };
+    let (burst, mut state) = decide(
+        &policy(),
+        &flood,
+        &settled(&policy(), 1, start),
+        start + WINDOW,
+    );
+    assert!(burst.replicas >= 3, "{burst}");
+    // No node has room for the others.
+    let waits = Snapshot {
+        in_flight: 20,
+        held: 2,
+        ..averages(22.0, 22.0)
+    };
+    let mut now = start + WINDOW;
+    for _ in 0..300 {
+        now += SECOND;
+        state.capacity.ready = 1;
+        let (decision, next) = decide(&policy(), &waits, &state, now);
+        assert_eq!(decision.replicas, burst.replicas, "{decision}");
+        state = next;
+    }
+    let (kept, _) = decide(&policy(), &waits, &state, now);
+    assert_eq!(kept.rule, Rule::Short { ago: SECOND * 300 });
+    let words = kept.to_string();
+    assert!(
+        words.ends_with(&format!(
+            "kept, for requests wait and fewer than {} were ready for 300 s (1 now)",
+            burst.replicas
+        )),
+        "{words}"
+    );
+    // Nobody waits any more, or all are there.
+    let served = Snapshot { held: 0, ..waits };
+    let (fewer, _) = decide(&policy(), &served, &state, now + SECOND);
+    assert!(fewer.replicas < burst.replicas, "{fewer}");
+    state.capacity.ready = burst.replicas;
+    let (fewer, _) = decide(&policy(), &waits, &state, now + SECOND);
+    assert!(fewer.replicas < burst.replicas, "{fewer}");
+}
