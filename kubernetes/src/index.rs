@@ -5,6 +5,7 @@ mod blocked;
 pub mod event;
 mod failure;
 mod hand;
+mod kinds;
 pub mod note;
 pub mod object;
 mod observe;
@@ -31,8 +32,9 @@ use rouse_api::workload::{OnDelete, Scalable};
 use rouse_scaler::platform::Count;
 use tokio::time::Instant;
 
-use event::{Change, Event, Key, Scope};
+use event::{Change, Event, Key, KindSaid, Scope};
 use hand::Hand;
+use kinds::Kinds;
 use note::Note;
 use object::Object;
 use owner::{Governing, KedaObject};
@@ -61,6 +63,7 @@ pub struct Index {
     pods: Pods,
     services: HashMap<Key, Service>,
     targets: HashMap<TargetKey, Target>,
+    kinds: Kinds,
     hpas: Owners<Governing>,
     kedas: Owners<KedaObject>,
     notes: HashMap<Arc<str>, Note>,
@@ -120,6 +123,7 @@ impl Index {
             pods: Pods::default(),
             services: HashMap::new(),
             targets: HashMap::new(),
+            kinds: Kinds::default(),
             hpas: Owners::default(),
             kedas: Owners::default(),
             notes: HashMap::new(),
@@ -137,6 +141,11 @@ impl Index {
             Event::Pod(change) => self.pod(change, now),
             Event::Service(change) => self.service(change),
             Event::Target(change) => self.target(change),
+            Event::Kind(scope, said) => self.kind(scope, said),
+            Event::Unreadable(key, why) => {
+                self.kinds.unreadable(key.clone(), why);
+                self.touch_targets([key]);
+            }
             Event::Hpa(change) => {
                 let touched = self.hpas.change(change, |hpa| (&hpa.key, &hpa.target));
                 self.touch_targets(touched);
@@ -179,6 +188,9 @@ impl Index {
         if ours {
             target.writer = Writer::Ours;
             self.look_at_hands(key);
+        } else if count.replicas == 0 && key.is_built_in() {
+            // A Scale doesn't tell who wrote it: only the object does.
+            target.writer = Writer::Unknown;
         }
         self.touch_targets([key.clone()]);
     }
@@ -187,6 +199,13 @@ impl Index {
     #[must_use]
     pub fn target_of(&self, key: &TargetKey) -> Option<&Target> {
         self.targets.get(key)
+    }
+
+    /// Whether its count is a zero of which it is not known whose it is.
+    #[must_use]
+    pub fn is_unclear(&self, key: &TargetKey) -> bool {
+        let target = self.targets.get(key);
+        target.is_some_and(|target| target.writer == Writer::Unknown && target.count.replicas == 0)
     }
 
     /// Whether a workload names it as its target.
@@ -292,11 +311,12 @@ impl Index {
             Change::Apply(mut target) => {
                 let key = target.key.clone();
                 let selects = target.selector.clone();
-                let mut known = false;
+                let (mut known, mut was_up) = (false, false);
                 if let Some(old) = self.targets.get(&key) {
                     known = old.selector == selects;
                     // An answer to a scale may be newer than what the watch tells.
                     if old.uid == target.uid && old.count.version > target.count.version {
+                        was_up = target.count.replicas > 0;
                         target.count = old.count;
                         target.writer = old.writer.clone();
                     }
@@ -306,6 +326,10 @@ impl Index {
                         target.writer = Writer::Ours;
                     }
                 }
+                if was_up {
+                    self.note_up(&key, &target.uid);
+                }
+                self.kinds.settled(&key);
                 self.targets.insert(key.clone(), target);
                 self.look_at_hands(&key);
                 if !known {
@@ -318,13 +342,30 @@ impl Index {
                 let gone = |key: &&TargetKey| covers(&scope, key) && !seen.contains(*key);
                 let gone = self.targets.keys().filter(gone).cloned().collect();
                 self.drop_targets(gone);
+                self.kinds.listed(&scope, |key| seen.contains(key));
+                self.touch_kind(&scope);
             }
         }
+    }
+
+    fn kind(&mut self, scope: Scope, said: KindSaid) {
+        if said == KindSaid::Unwatched {
+            let gone = self.targets.keys().filter(|key| covers(&scope, key));
+            self.drop_targets(gone.cloned().collect());
+        }
+        self.touch_kind(&scope);
+        self.kinds.said(scope, said);
+    }
+
+    fn touch_kind(&mut self, scope: &Scope) {
+        let named = self.by_target.keys().filter(|key| covers(scope, key));
+        self.touch_targets(named.cloned().collect::<Vec<_>>());
     }
 
     fn drop_targets(&mut self, gone: Vec<TargetKey>) {
         for key in gone {
             self.targets.remove(&key);
+            self.kinds.settled(&key);
             self.repost_all(&key);
             self.touch_targets([key]);
         }
@@ -338,6 +379,14 @@ impl Index {
         for workload in workloads {
             if let Some(entry) = self.entries.get_mut(workload) {
                 entry.look_at_hand(target);
+            }
+        }
+    }
+
+    fn note_up(&mut self, key: &TargetKey, uid: &Arc<str>) {
+        for workload in self.by_target.get(key).into_iter().flatten() {
+            if let Some(entry) = self.entries.get_mut(workload) {
+                entry.hand.was_up(uid);
             }
         }
     }

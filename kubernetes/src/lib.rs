@@ -1,6 +1,7 @@
 //! Rouse in a cluster: watches what is there, scales by /scale, elects a leader, writes status.
 
 pub mod client;
+pub mod events;
 pub mod facts;
 pub mod index;
 pub mod lease;

@@ -155,6 +155,7 @@ impl Platform for KubernetesPlatform {
         }
         self.scaler
             .scale(Change {
+                workload: Some(workload),
                 namespace,
                 scalable,
                 from,

@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use kube::Client;
 use parking_lot::Mutex;
-use rouse_api::workload::Scalable;
+use rouse_api::workload::{Scalable, WorkloadId};
 use rouse_scaler::platform::{Count, PlatformError};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::index::event::{Change as Seen, Event};
 use crate::index::target::TargetKey;
 use crate::shared::Shared;
 use answer::Answer;
@@ -61,6 +62,8 @@ impl std::fmt::Debug for Scaler {
 /// One count that is to change.
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
+    /// For which workload, while it may; `None`: it has none any more.
+    pub(crate) workload: Option<WorkloadId>,
     /// In which namespace.
     pub(crate) namespace: String,
     /// What.
@@ -92,7 +95,12 @@ impl Change {
     /// Whether a count that is there already is an answer.
     fn settled(&self, count: Count) -> Option<Result<Count, PlatformError>> {
         if self.raises() {
-            return (count.replicas >= self.to).then_some(Ok(count));
+            // Who has set it to zero meanwhile may have meant it: whether it is woken is decided anew.
+            let stopped = self.from > 0 && count.replicas == 0;
+            return match count.replicas >= self.to {
+                true => Some(Ok(count)),
+                false => stopped.then_some(Err(PlatformError::Changed(count))),
+            };
         }
         if count.replicas == self.to {
             return Some(Ok(count));
@@ -149,28 +157,40 @@ impl Scaler {
             .with(|index| index.target_of(&key).map(|target| target.count));
         // What is known may be old: whether there is nothing to do only the API server can tell.
         let mut current = known.filter(|count| change.settled(*count).is_none());
+        let mut looked = false;
         loop {
+            // Before every try: it may have been paused, stopped or taken over since the one before.
+            if let Some(why) = self.forbidden(change) {
+                return Err(PlatformError::Refused(why));
+            }
             // A process that was stopped for a while must not go on where it was.
             if Instant::now() >= until {
                 return Err(PlatformError::Refused(format!(
                     "{key} was not scaled in time: {last}"
                 )));
             }
+            let look =
+                change.raises() && !looked && self.shared.with(|index| index.is_unclear(&key));
             let answer = match current {
+                _ if look => self.look(&key, &path, limit).await,
                 Some(count) => self.patch(change, &path, count).await,
                 None => self.send(request::get(&path), limit).await,
             };
             match answer {
                 Answer::Count(count) => {
-                    let ours = current.is_some();
+                    let ours = current.is_some() && !look;
                     self.shared.counted(&key, count, ours);
                     if ours {
                         return Ok(count);
                     }
+                    looked = look;
+                    current = Some(count);
+                    if !look && self.shared.with(|index| index.is_unclear(&key)) {
+                        continue;
+                    }
                     if let Some(settled) = change.settled(count) {
                         return settled;
                     }
-                    current = Some(count);
                 }
                 // It is another count, or another version: look again.
                 Answer::Conflict(why) => {
@@ -202,6 +222,31 @@ impl Scaler {
         }
     }
 
+    /// Why a workload's target may not be scaled, as far as is known now.
+    fn forbidden(&self, change: &Change) -> Option<String> {
+        let workload = change.workload.as_ref()?;
+        match self.shared.with(|index| index.scalable_of(workload)) {
+            Some((_, blocked)) => blocked.map(|blocked| blocked.message),
+            None => Some(format!("ScaledWorkload {workload} is gone or invalid")),
+        }
+    }
+
+    /// Reads the object itself, for it tells who wrote its zero; the index knows it then.
+    async fn look(&self, key: &TargetKey, path: &str, limit: Duration) -> Answer {
+        let request = match request::object(path) {
+            Ok(request) => request,
+            Err(error) => return Answer::Refused(error.to_string()),
+        };
+        let read = answer::read_object(&self.client, request, &key.kind);
+        let Ok((answer, seen)) = timeout(limit, read).await else {
+            return silent(limit);
+        };
+        if let Some(target) = seen {
+            self.shared.handle(Event::Target(Seen::Apply(target)));
+        }
+        answer
+    }
+
     async fn patch(&self, change: &Change, path: &str, count: Count) -> Answer {
         let (to, limit) = (change.to, change.deadlines().1);
         let request = if to == 0 && change.key().is_built_in() {
@@ -223,10 +268,7 @@ impl Scaler {
         };
         match timeout(limit, answer::read(&self.client, request)).await {
             Ok(answer) => answer,
-            Err(_) => Answer::Later {
-                after: None,
-                why: format!("the API server did not answer within {} s", limit.as_secs()),
-            },
+            Err(_) => silent(limit),
         }
     }
 
@@ -267,6 +309,7 @@ impl Scaler {
     ) -> Result<(), PlatformError> {
         let (namespace, from, to) = (namespace.to_owned(), 0, 0);
         let change = Change {
+            workload: None,
             namespace,
             scalable,
             from,
@@ -308,12 +351,20 @@ impl Scaler {
     ) -> Result<Count, PlatformError> {
         let (namespace, from) = (namespace.to_owned(), 0);
         self.scale(Change {
+            workload: None,
             namespace,
             scalable,
             from,
             to,
         })
         .await
+    }
+}
+
+fn silent(limit: Duration) -> Answer {
+    Answer::Later {
+        after: None,
+        why: format!("the API server did not answer within {} s", limit.as_secs()),
     }
 }
 
@@ -330,7 +381,19 @@ pub(crate) async fn discover(
     let found = timeout(REQUEST, kube::discovery::pinned_kind(client, &gvk)).await;
     match found {
         Ok(Ok((resource, _))) => Ok(resource),
-        Ok(Err(error)) => Err(format!("{api_version} {kind} is not served: {error}")),
+        Ok(Err(error)) => {
+            let absent = match &error {
+                kube::Error::Discovery(_) => true,
+                kube::Error::Api(status) => status.code == 404,
+                _ => false,
+            };
+            let what = if absent {
+                "is not served; apply its CustomResourceDefinition"
+            } else {
+                "can't be looked up"
+            };
+            Err(format!("{api_version} {kind} {what} ({error})"))
+        }
         Err(_) => Err("the API server did not answer".to_owned()),
     }
 }

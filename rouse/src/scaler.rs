@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use prometheus_client::registry::Registry;
 use rouse_api::link::{MemberId, Term};
 use rouse_api::workload::WorkloadId;
+use rouse_kubernetes::events;
 use rouse_kubernetes::facts::Objects;
 use rouse_kubernetes::lease::{self, LeaseConfig};
 use rouse_kubernetes::members::{self, MembersConfig};
@@ -176,6 +177,14 @@ impl Control {
         tokio::spawn(self.clone().follow_hosts(watched.hosts));
         tokio::spawn(self.clone().follow_lease(term.clone()));
         tokio::spawn(self.clone().follow_changes(watched.objects.clone()));
+        tokio::spawn(events::run(
+            self.client.clone(),
+            watched.objects.clone(),
+            self.scaler.events(),
+            self.leads.subscribe(),
+            args.identity.clone(),
+            self.stop.clone(),
+        ));
         tokio::spawn(status::run(
             watched.objects,
             Known(self.scaler.clone()),

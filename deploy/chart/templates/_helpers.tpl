@@ -102,6 +102,10 @@ priorityClassName: {{ . }}
 - apiGroups: [""]
   resources: [pods, services, events]
   verbs: [get, list, watch]
+# What happens to them, as Events for `kubectl describe`; without it none are written.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
 # Counts, selectors, who has changed them.
 - apiGroups: [apps]
   resources: [deployments, statefulsets, replicasets]

@@ -2,6 +2,7 @@
 
 use rouse_api::link::Failure;
 
+use super::kinds::unknown;
 use super::target::{PAUSED, TargetKey, Writer};
 use super::{Entry, Index};
 use crate::facts::Governor;
@@ -67,12 +68,14 @@ impl Index {
         if self.targets.contains_key(target) {
             return None;
         }
-        Some(failure(
-            "TargetNotFound",
-            format!(
-                "there is no {target} with a scale subresource; create it, or name another in spec.target"
-            ),
-        ))
+        self.kinds.missing(target)
+    }
+
+    /// Nothing is known of its target yet: it is not scaled, and its requests wait.
+    pub(super) fn not_known(&self, entry: &Entry) -> Option<Failure> {
+        let target = entry.target.as_ref()?;
+        let known = self.targets.contains_key(target) || self.kinds.missing(target).is_some();
+        (!known).then(|| unknown(target))
     }
 
     fn stopped_by_hand(&self, entry: &Entry, key: &TargetKey) -> Option<Failure> {
@@ -82,7 +85,7 @@ impl Index {
         }
         let who = match &target.writer {
             Writer::Other(name) => format!("by {name}"),
-            Writer::Ours | Writer::Nobody => "by somebody".to_owned(),
+            Writer::Ours | Writer::Nobody | Writer::Unknown => "by somebody".to_owned(),
         };
         Some(failure(
             "StoppedByHand",

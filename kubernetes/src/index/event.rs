@@ -23,6 +23,10 @@ pub enum Event {
     Service(Change<Service>),
     /// Something that a workload may name as its target.
     Target(Change<Target, TargetKey>),
+    /// How it is with a custom kind that workloads name as their target's, but for what it has.
+    Kind(Scope, KindSaid),
+    /// The scale of a target of a custom kind can't be read, and why.
+    Unreadable(TargetKey, String),
     /// A HorizontalPodAutoscaler.
     Hpa(Change<Governing>),
     /// A ScaledObject of KEDA.
@@ -47,8 +51,17 @@ pub enum Change<T, K = Key> {
     },
 }
 
-/// What a list covers.
+/// How it is with a custom kind, beside its lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KindSaid {
+    /// It can't be listed; a sentence with the cause.
+    Trouble(String),
+    /// Nobody looks at it any more: what was known of it is old.
+    Unwatched,
+}
+
+/// What a list covers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Scope {
     /// `None`: all namespaces.
     pub namespace: Option<String>,

@@ -34,6 +34,9 @@ impl Hand {
             (self.up, self.stopped, self.forgiven) = (true, None, false);
             return;
         }
+        if target.writer == Writer::Unknown {
+            return;
+        }
         if !is_foreign(target) {
             (self.up, self.stopped) = (false, None);
             return;
@@ -56,6 +59,13 @@ impl Hand {
         }
     }
 
+    /// It was above zero, though the count that stands is newer.
+    pub(super) fn was_up(&mut self, uid: &Arc<str>) {
+        if self.uid == *uid {
+            self.up = true;
+        }
+    }
+
     /// It stays at zero.
     #[must_use]
     pub(super) fn is_stopped(&self) -> bool {
@@ -67,7 +77,7 @@ impl Hand {
 /// in any other way has no owner. Objects of custom kinds can't be applied to there: of these an unowned zero tells nothing.
 fn is_foreign(target: &Target) -> bool {
     match target.writer {
-        Writer::Ours => false,
+        Writer::Ours | Writer::Unknown => false,
         Writer::Other(_) => true,
         Writer::Nobody => target.key.is_built_in(),
     }

@@ -75,7 +75,7 @@ impl Index {
             fresh: entry.object.recorded.replicas.is_none(),
             replicas,
             failure: troubled.failure,
-            progress: troubled.progress,
+            progress: self.not_known(entry).or(troubled.progress),
             count: target.map(|target| target.count),
             blocked: self.blocked(entry),
             governed: self.governor(entry).map(|governor| governor.min.max(1)),

@@ -97,6 +97,8 @@ pub enum Writer {
     Other(Arc<str>),
     /// Nobody does: it was never written.
     Nobody,
+    /// A zero that a scale has found there; the object was not seen since.
+    Unknown,
 }
 
 impl Target {

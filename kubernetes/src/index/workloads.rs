@@ -229,7 +229,8 @@ impl Index {
     #[must_use]
     pub fn scalable_of(&self, key: &Key) -> Option<(rouse_api::workload::Target, Option<Failure>)> {
         let entry = self.entries.get(key)?;
-        Some((entry.workload()?.target.clone(), self.blocked(entry)))
+        let blocked = self.blocked(entry).or_else(|| self.not_known(entry));
+        Some((entry.workload()?.target.clone(), blocked))
     }
 
     /// What valid workloads name as their targets.

@@ -2,16 +2,17 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::autoscaling::v1::Scale;
 use kube::Client;
 use kube::client::Body;
 use rouse_scaler::platform::Count;
 use serde_json::Value;
 
-use crate::index::target::version;
+use crate::index::target::{Target, version};
 
-/// The largest answer read, in bytes; a Scale is less than one.
-const LARGEST: usize = 256 << 10;
+/// The largest answer read, in bytes; a Scale is less than a thousandth of it, and etcd takes objects of 1.5 MiB.
+const LARGEST: usize = 2 << 20;
 
 /// What the API server says.
 #[derive(Debug)]
@@ -31,7 +32,30 @@ pub(super) enum Answer {
     Refused(String),
 }
 
+/// The answer to a request for a Scale.
 pub(super) async fn read(client: &Client, request: Request<Body>) -> Answer {
+    read_as(client, request, count).await
+}
+
+/// The answer to a request for an object of a kind of `apps/v1`, and the object.
+pub(super) async fn read_object(
+    client: &Client,
+    request: Request<Body>,
+    kind: &str,
+) -> (Answer, Option<Target>) {
+    let mut seen = None;
+    let answer = read_as(client, request, |body| match target(kind, body) {
+        Some(target) => Answer::Count(seen.insert(target).count),
+        None => Answer::Refused(format!("the answer is not a {kind}")),
+    });
+    (answer.await, seen)
+}
+
+async fn read_as(
+    client: &Client,
+    request: Request<Body>,
+    parse: impl FnOnce(&[u8]) -> Answer,
+) -> Answer {
     let later = |why: String| Answer::Later { after: None, why };
     let answer = match client.send(request).await {
         Ok(answer) => answer,
@@ -43,7 +67,7 @@ pub(super) async fn read(client: &Client, request: Request<Body>) -> Answer {
         Err(error) => return later(format!("the API server's answer broke off: {error}")),
     };
     if status.is_success() {
-        return count(&body);
+        return parse(&body);
     }
     let why = format!("{}: {}", status.as_u16(), message(&body));
     match status {
@@ -51,6 +75,15 @@ pub(super) async fn read(client: &Client, request: Request<Body>) -> Answer {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED => Answer::Later { after, why },
         status if status.is_server_error() => Answer::Later { after, why },
         _ => Answer::Refused(why),
+    }
+}
+
+fn target(kind: &str, body: &[u8]) -> Option<Target> {
+    match kind {
+        "Deployment" => Target::deployment(serde_json::from_slice::<Deployment>(body).ok()?),
+        "StatefulSet" => Target::stateful_set(serde_json::from_slice::<StatefulSet>(body).ok()?),
+        "ReplicaSet" => Target::replica_set(serde_json::from_slice::<ReplicaSet>(body).ok()?),
+        _ => None,
     }
 }
 

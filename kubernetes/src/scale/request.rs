@@ -17,6 +17,11 @@ pub(super) fn path(namespace: &str, api_version: &str, plural: &str, name: &str)
     format!("/{root}/{api_version}/namespaces/{namespace}/{plural}/{name}/scale")
 }
 
+/// The object whose scale subresource this is.
+pub(super) fn object(path: &str) -> Built {
+    get(path.strip_suffix("/scale").unwrap_or(path))
+}
+
 pub(super) fn get(path: &str) -> Built {
     Request::builder()
         .method(Method::GET)

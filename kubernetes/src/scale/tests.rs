@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use http::Response;
 use parking_lot::Mutex;
-use rouse_api::workload::Scalable;
+use rouse_api::workload::{Scalable, WorkloadId};
 use rouse_scaler::platform::{Count, PlatformError};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{Change, Scaler};
 use crate::index::event::{Change as Seen, Event};
+use crate::index::object::Object;
 use crate::index::target::{Target, TargetKey};
 use crate::index::{Index, UNSCHEDULABLE_WAIT};
 use crate::shared::Shared;
@@ -77,6 +78,7 @@ async fn world(known: Option<u32>, script: Script) -> World {
 
 fn change(from: u32, to: u32) -> Change {
     Change {
+        workload: None,
         namespace: "shop".to_owned(),
         scalable: Scalable {
             api_version: "apps/v1".to_owned(),
@@ -155,7 +157,7 @@ async fn a_raise_goes_on_from_what_others_made_of_it() {
             status(422, "test failed"),
             scale(12, 2),
             status(409, "conflict"),
-            scale(13, 0),
+            scale(13, 1),
             scale(14, 3),
         ],
     )
@@ -167,18 +169,114 @@ async fn a_raise_goes_on_from_what_others_made_of_it() {
         .filter(|asked| asked.method == "PATCH")
         .map(|asked| serde_json::from_str::<Value>(&asked.body).unwrap()[0]["value"].clone())
         .collect();
-    assert_eq!(tests, [json!(1), json!(2), Value::Null]);
+    assert_eq!(tests, [json!(1), json!(2), json!(1)]);
+}
+
+/// The object, its zero owned by this manager.
+fn zero_of(version: u64, manager: Option<&str>) -> Response<Body> {
+    let owners: Vec<Value> = manager
+        .map(|manager| json!({"manager": manager, "operation": "Apply", "fieldsV1": {"f:spec": {"f:replicas": {}}}}))
+        .into_iter()
+        .collect();
+    answer(
+        200,
+        &json!({
+            "metadata": {"namespace": "shop", "name": "web", "uid": "u", "resourceVersion": version.to_string(), "managedFields": owners},
+            "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "web"}}, "template": {}},
+        }),
+    )
+}
+
+/// A ScaledWorkload of which the target was seen above zero.
+fn named(world: &World) -> Change {
+    let object = json!({
+        "apiVersion": "rouse.dev/v1alpha1", "kind": "ScaledWorkload",
+        "metadata": {"namespace": "shop", "name": "web", "uid": "s", "generation": 1, "resourceVersion": "10",
+            "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"http": {"hosts": ["web.example.com"]}}
+    });
+    let object = Object::of(&serde_json::from_value(object).unwrap()).unwrap();
+    world.shared.handle(Event::Object(Seen::Apply(object)));
+    Change {
+        workload: Some(WorkloadId::new("shop", "web")),
+        ..change(1, 3)
+    }
+}
+
+#[tokio::test]
+async fn a_raise_leaves_a_zero_that_came_meanwhile() {
+    let script = vec![status(422, "test failed"), scale(12, 0), zero_of(12, None)];
+    let world = world(Some(1), script).await;
+    let raise = named(&world);
+    assert_eq!(
+        world.scaler.scale(raise.clone()).await,
+        Err(PlatformError::Changed(count(12, 0)))
+    );
+    assert_eq!(world.methods(), ["PATCH", "GET", "GET"]);
+    assert_eq!(
+        world.server.asked()[2].path,
+        PATH.strip_suffix("/scale").unwrap()
+    );
+    // Before the watch tells: a person's, and no wake undoes it.
+    let wake = Change { from: 0, ..raise };
+    let refused = world.scaler.scale(wake).await.unwrap_err().to_string();
+    assert!(refused.contains("was set to 0 replicas"), "{refused}");
+    assert_eq!(world.methods().len(), 3, "nothing was sent");
+}
+
+#[tokio::test]
+async fn a_zero_of_our_own_that_came_meanwhile_is_woken() {
+    let script = vec![
+        status(409, "another version"),
+        scale(12, 0),
+        zero_of(12, Some("rouse-scaler")),
+        scale(13, 3),
+    ];
+    let world = world(Some(1), script).await;
+    let wake = Change {
+        from: 0,
+        ..named(&world)
+    };
+    assert_eq!(world.scaler.scale(wake).await, Ok(count(13, 3)));
+    assert_eq!(world.methods(), ["PATCH", "GET", "GET", "PATCH"]);
+}
+
+#[tokio::test]
+async fn a_pause_between_two_tries_stops_the_second() {
+    let world = world(Some(1), vec![throttled(1), scale(10, 1), scale(11, 3)]).await;
+    let raise = named(&world);
+    let paused = json!({
+        "apiVersion": "rouse.dev/v1alpha1", "kind": "ScaledWorkload",
+        "metadata": {"namespace": "shop", "name": "web", "uid": "s", "resourceVersion": "12", "annotations": {"rouse.dev/paused": "true"}},
+        "spec": {"http": {"hosts": ["web.example.com"]}}
+    });
+    let pause = async {
+        while world.methods().is_empty() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let paused = Object::of(&serde_json::from_value(paused).unwrap()).unwrap();
+        world.shared.handle(Event::Object(Seen::Apply(paused)));
+    };
+    let (refused, ()) = tokio::join!(world.scaler.scale(raise), pause);
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("rouse.dev/paused"), "{refused}");
+    assert_eq!(world.methods(), ["PATCH"]);
 }
 
 #[tokio::test]
 async fn what_is_known_may_be_old() {
-    let world = world(Some(3), vec![scale(12, 0), scale(13, 1)]).await;
+    let script = vec![
+        scale(12, 0),
+        zero_of(12, Some("rouse-scaler")),
+        scale(13, 1),
+    ];
+    let world = world(Some(3), script).await;
     assert_eq!(
         world.scale(0, 1).await,
         Ok(count(13, 1)),
         "3 known, 0 there"
     );
-    assert_eq!(world.methods(), ["GET", "PATCH"]);
+    assert_eq!(world.methods(), ["GET", "GET", "PATCH"]);
 }
 
 #[tokio::test]
@@ -259,9 +357,10 @@ async fn what_is_forbidden_or_not_there_is_told() {
 
 #[tokio::test]
 async fn a_patch_that_is_refused_for_ever_ends() {
-    let script = (0..20)
-        .flat_map(|_| [status(422, "invalid"), scale(11, 0)])
-        .collect();
+    let tries = || [status(422, "invalid"), scale(11, 0)];
+    let mut script: Script = tries().into();
+    script.push(zero_of(11, Some("rouse-scaler")));
+    script.extend((0..20).flat_map(|_| tries()));
     let world = world(Some(0), script).await;
     let refused = world.scale(0, 1).await.unwrap_err().to_string();
     assert!(refused.contains("422: invalid"), "{refused}");

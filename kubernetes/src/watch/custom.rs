@@ -1,10 +1,16 @@
 //! Targets of custom kinds: their metadata is watched, and their scale subresource read when their specification has changed.
 
-use std::collections::{BTreeMap, HashSet};
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use k8s_openapi::api::autoscaling::v1::Scale;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
 use kube::api::{Api, DynamicObject};
@@ -13,7 +19,7 @@ use kube::runtime::watcher::{self, watcher};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use crate::index::event::{Change, Event, Scope};
+use crate::index::event::{Change, Event, KindSaid, Scope};
 use crate::index::selector::PodSelector;
 use crate::index::target::{Target, TargetKey};
 use crate::scale::discover;
@@ -24,6 +30,9 @@ const COALESCE: Duration = Duration::from_millis(100);
 
 const PAUSE: Duration = Duration::from_secs(2);
 const REQUEST: Duration = Duration::from_secs(5);
+
+/// Scales read at once, of one kind.
+const AT_ONCE: usize = 16;
 
 /// Watches the kinds that workloads name, while they do.
 pub(super) async fn run(client: Client, namespaces: Option<Vec<String>>, shared: Arc<Shared>) {
@@ -37,6 +46,11 @@ pub(super) async fn run(client: Client, namespaces: Option<Vec<String>>, shared:
             let keep = wanted.contains(kind);
             if !keep {
                 handles.iter().for_each(AbortHandle::abort);
+                let kind = kind_of(&kind.0, &kind.1);
+                for namespace in scopes(namespaces.as_deref()) {
+                    let (kind, said) = (kind.clone(), KindSaid::Unwatched);
+                    shared.handle(Event::Kind(Scope { namespace, kind }, said));
+                }
             }
             keep
         });
@@ -45,18 +59,25 @@ pub(super) async fn run(client: Client, namespaces: Option<Vec<String>>, shared:
             if watched.contains_key(&kind) {
                 continue;
             }
-            let scopes = match &namespaces {
-                Some(named) => named.iter().cloned().map(Some).collect(),
-                None => vec![None],
-            };
             let start = |namespace| {
                 let (client, shared, (version, name)) =
                     (client.clone(), shared.clone(), kind.clone());
                 tasks.spawn(follow(client, shared, version, name, namespace))
             };
-            let handles = scopes.into_iter().map(start).collect();
+            let handles = scopes(namespaces.as_deref())
+                .into_iter()
+                .map(start)
+                .collect();
             watched.insert(kind, handles);
         }
+    }
+}
+
+/// What a list covers: `None` is all namespaces.
+fn scopes(namespaces: Option<&[String]>) -> Vec<Option<String>> {
+    match namespaces {
+        Some(named) => named.iter().cloned().map(Some).collect(),
+        None => vec![None],
     }
 }
 
@@ -67,62 +88,90 @@ async fn follow(
     kind: String,
     namespace: Option<String>,
 ) {
+    let scope = Scope {
+        namespace,
+        kind: kind_of(&api_version, &kind),
+    };
+    let tell = |said: KindSaid| {
+        let scope = scope.clone();
+        shared.handle(Event::Kind(scope, said));
+    };
     let resource = loop {
         match discover(&client, &api_version, &kind).await {
             Ok(resource) => break resource,
             Err(error) => {
-                tracing::debug!("{error}");
+                tell(KindSaid::Trouble(error));
                 sleep(PAUSE).await;
             }
         }
     };
+    let namespace = scope.namespace.clone();
     let metas: Api<PartialObjectMeta<DynamicObject>> = match &namespace {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
         None => Api::all_with(client.clone(), &resource),
-    };
-    let scope = Scope {
-        namespace,
-        kind: format!("{}/{}", resource.group, resource.kind),
     };
     let mut stream = std::pin::pin!(watcher(metas, watcher::Config::default().timeout(240)));
     let mut custom = Custom {
         client,
         resource,
-        shared,
+        shared: shared.clone(),
         known: BTreeMap::new(),
+        due: BTreeSet::new(),
+        reading: BTreeSet::new(),
     };
+    let mut reads = FuturesUnordered::new();
     let mut seen = HashSet::new();
+    // Told once what it names was read: until then nothing is known to be missing.
+    let mut listed = None;
     let mut missing = tokio::time::interval(PAUSE);
     loop {
+        while reads.len() < AT_ONCE
+            && let Some(read) = custom.next_read()
+        {
+            reads.push(read);
+        }
+        if reads.is_empty()
+            && let Some(seen) = listed.take()
+        {
+            let scope = scope.clone();
+            shared.handle(Event::Target(Change::Listed { scope, seen }));
+        }
         tokio::select! {
             event = stream.next() => match event {
                 Some(Ok(watcher::Event::Init)) => seen.clear(),
                 Some(Ok(watcher::Event::InitApply(object))) => {
                     seen.extend(custom.key(&object.metadata));
-                    custom.apply(object.metadata).await;
+                    custom.apply(object.metadata);
                 }
-                Some(Ok(watcher::Event::Apply(object))) => custom.apply(object.metadata).await,
+                Some(Ok(watcher::Event::Apply(object))) => custom.apply(object.metadata),
                 Some(Ok(watcher::Event::InitDone)) => {
                     custom.known.retain(|key, _| seen.contains(key));
-                    let (scope, seen) = (scope.clone(), std::mem::take(&mut seen));
-                    custom.shared.handle(Event::Target(Change::Listed { scope, seen }));
+                    listed = Some(std::mem::take(&mut seen));
                 }
                 Some(Ok(watcher::Event::Delete(object))) => {
                     if let Some(key) = custom.key(&object.metadata) {
                         custom.known.remove(&key);
-                        custom.shared.handle(Event::Target(Change::Delete(key)));
+                        shared.handle(Event::Target(Change::Delete(key)));
                     }
                 }
                 Some(Err(error)) => {
                     tracing::warn!("{kind}: the watch is broken, what is known stays: {error}");
+                    tell(KindSaid::Trouble(format!("{kind} can't be listed or watched: {error}")));
                     sleep(PAUSE).await;
                 }
                 None => return,
             },
+            Some(read) = reads.next() => custom.done(read),
             // Workloads may name others of them now; and a read that failed is due again.
-            _ = missing.tick() => custom.read_missing().await,
+            _ = missing.tick() => custom.look_for_missing(),
         }
     }
+}
+
+/// As a [`Scope`] names it.
+fn kind_of(api_version: &str, kind: &str) -> String {
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    format!("{group}/{kind}")
 }
 
 struct Custom {
@@ -131,6 +180,17 @@ struct Custom {
     shared: Arc<Shared>,
     /// All of the kind; with the generation at which its scale was read.
     known: BTreeMap<TargetKey, (ObjectMeta, Option<i64>)>,
+    /// To be looked at: perhaps their scale is to be read.
+    due: BTreeSet<TargetKey>,
+    /// Their scale is being read.
+    reading: BTreeSet<TargetKey>,
+}
+
+/// A scale that was read, or why not; with the object's metadata as it was known when the read began.
+struct Read {
+    key: TargetKey,
+    meta: ObjectMeta,
+    scale: Result<Scale, String>,
 }
 
 impl Custom {
@@ -144,54 +204,69 @@ impl Custom {
         ))
     }
 
-    async fn apply(&mut self, mut meta: ObjectMeta) {
+    fn apply(&mut self, mut meta: ObjectMeta) {
         let Some(key) = self.key(&meta) else {
             return;
         };
         meta.labels = None;
         let read = self.known.get(&key).and_then(|(_, read)| *read);
         self.known.insert(key.clone(), (meta, read));
-        self.read(&key).await;
+        self.due.insert(key);
     }
 
-    async fn read_missing(&mut self) {
-        let due =
-            |(_, (meta, read)): &(&TargetKey, &(ObjectMeta, Option<i64>))| *read != meta.generation;
-        let keys: Vec<TargetKey> = self
+    fn look_for_missing(&mut self) {
+        let unread = self
             .known
             .iter()
-            .filter(due)
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in keys {
-            self.read(&key).await;
+            .filter(|(_, (meta, read))| *read != meta.generation);
+        self.due.extend(unread.map(|(key, _)| key.clone()));
+    }
+
+    /// The next read that is due: when a workload names the object and its scale may be another than was read.
+    fn next_read(&mut self) -> Option<impl Future<Output = Read> + use<>> {
+        loop {
+            let key = self.due.pop_first()?;
+            if self.reading.contains(&key) || !self.is_unread(&key) {
+                continue;
+            }
+            let Some((meta, _)) = self.known.get(&key) else {
+                continue;
+            };
+            let read = read(
+                self.client.clone(),
+                self.resource.clone(),
+                key.clone(),
+                meta.clone(),
+            );
+            self.reading.insert(key);
+            return Some(read);
         }
     }
 
-    /// Reads its scale, when a workload names it and the scale may be another than was read.
-    async fn read(&mut self, key: &TargetKey) {
+    fn is_unread(&self, key: &TargetKey) -> bool {
         let Some((meta, read)) = self.known.get(key) else {
-            return;
+            return false;
         };
-        let known = self.shared.with(|index| {
-            let selected = index.target_of(key).map(|target| target.selector.is_some());
-            index.is_wanted(key).then_some(selected)
+        let (wanted, selected) = self.shared.with(|index| {
+            let target = index.target_of(key);
+            let selected = target.is_some_and(|target| target.selector.is_some());
+            (index.is_wanted(key), selected)
         });
-        let Some(selected) = known else {
-            return;
-        };
-        if *read == meta.generation && selected == Some(true) {
-            return;
-        }
-        let objects: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), key.name.namespace(), &self.resource);
-        let scale = match timeout(REQUEST, objects.get_scale(key.name.name())).await {
-            Ok(Ok(scale)) => scale,
-            Ok(Err(error)) => return tracing::warn!("{key}: its scale can't be read: {error}"),
-            Err(_) => {
-                return tracing::warn!(
-                    "{key}: its scale can't be read: the API server does not answer"
-                );
+        wanted && (*read != meta.generation || !selected)
+    }
+
+    fn done(&mut self, read: Read) {
+        let Read {
+            key,
+            mut meta,
+            scale,
+        } = read;
+        self.reading.remove(&key);
+        let scale = match scale {
+            Ok(scale) => scale,
+            Err(why) => {
+                tracing::warn!("{key}: its scale can't be read: {why}");
+                return self.shared.handle(Event::Unreadable(key, why));
             }
         };
         let replicas = scale.spec.and_then(|spec| spec.replicas).unwrap_or(0);
@@ -200,16 +275,30 @@ impl Custom {
             .as_deref()
             .filter(|text| !text.is_empty())
             .and_then(PodSelector::parse);
-        let mut meta = meta.clone();
         let generation = meta.generation;
         meta.resource_version = scale.metadata.resource_version.or(meta.resource_version);
         let replicas = u32::try_from(replicas).unwrap_or(0);
         let target = Target::of_meta(&key.group, &key.kind, &meta, replicas, selector);
+        let Some((now, read)) = self.known.get_mut(&key) else {
+            // Deleted meanwhile.
+            return;
+        };
+        *read = generation;
+        if now.generation != generation {
+            self.due.insert(key);
+        }
         if let Some(target) = target {
             self.shared.handle(Event::Target(Change::Apply(target)));
-            if let Some((_, read)) = self.known.get_mut(key) {
-                *read = generation;
-            }
         }
     }
+}
+
+async fn read(client: Client, resource: ApiResource, key: TargetKey, meta: ObjectMeta) -> Read {
+    let objects: Api<DynamicObject> = Api::namespaced_with(client, key.name.namespace(), &resource);
+    let scale = match timeout(REQUEST, objects.get_scale(key.name.name())).await {
+        Ok(Ok(scale)) => Ok(scale),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("the API server does not answer".to_owned()),
+    };
+    Read { key, meta, scale }
 }

@@ -74,6 +74,7 @@ mod scaling;
 mod space;
 #[path = "../support/mod.rs"]
 mod support;
+mod told;
 mod triggers;
 mod upgrade;
 mod upstream;
@@ -125,6 +126,7 @@ fn main() -> ExitCode {
         ownership::CASES,
         pods::CASES,
         rights::CASES,
+        told::CASES,
         triggers::CASES,
         examples::CASES,
     ];

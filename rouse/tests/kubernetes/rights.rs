@@ -54,6 +54,7 @@ async fn the_scaler_has_no_more_than_it_needs(cluster: &Cluster) {
         ("watch", "", "pods"),
         ("patch", "apps", "deployments/scale"),
         ("patch", "rouse.dev", "scaledworkloads/status"),
+        ("create", "events.k8s.io", "events"),
     ] {
         assert!(
             may(cluster, "rouse-scaler", verb, group, resource).await,
@@ -69,6 +70,9 @@ async fn the_scaler_has_no_more_than_it_needs(cluster: &Cluster) {
         ("patch", "rouse.dev", "scaledworkloads"),
         ("create", "", "pods/exec"),
         ("get", "", "configmaps"),
+        ("patch", "events.k8s.io", "events"),
+        ("delete", "events.k8s.io", "events"),
+        ("create", "", "events"),
     ] {
         assert!(
             !may(cluster, "rouse-scaler", verb, group, resource).await,

@@ -1,6 +1,6 @@
 //! Counts that others change too: the newest that the platform tells is the one that stands.
 
-use rouse_api::link::ToProxy;
+use rouse_api::link::{Failure, ToProxy};
 
 use super::entry::{Entry, Phase};
 use super::{EventKind, Turn, WakeCause};
@@ -15,7 +15,17 @@ impl Entry {
         self.observed = observation.replicas;
         self.failure = observation.failure;
         self.progress = observation.progress;
+        let reason = |blocked: &Option<Failure>| blocked.as_ref().map(|one| one.reason.clone());
+        let was = reason(&self.blocked);
         self.blocked = observation.blocked;
+        // At first sight it is nothing that happened: the status tells it.
+        if let Some(blocked) = self.blocked.clone()
+            && !first
+            && was != Some(blocked.reason.clone())
+        {
+            let (reason, message) = (blocked.reason, blocked.message);
+            self.emit(EventKind::Blocked { reason, message }, turn);
+        }
         self.governed = observation.governed;
         self.service = observation.service;
         self.fallback = observation.fallback.map(|fallback| *fallback);

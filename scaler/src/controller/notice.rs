@@ -67,6 +67,13 @@ pub enum EventKind {
         /// Its answer.
         message: String,
     },
+    /// Nothing is scaled any more, until somebody changes something.
+    Blocked {
+        /// A stable word for programs, e.g. `StoppedByHand`.
+        reason: String,
+        /// The cause.
+        message: String,
+    },
     /// No longer among the workloads; its replicas are gone.
     Removed,
 }
@@ -145,6 +152,9 @@ impl fmt::Display for EventKind {
                 reason, message, ..
             } => write!(f, "failed: {reason}: {message}"),
             Self::ScaleRefused { message } => write!(f, "could not be scaled: {message}"),
+            Self::Blocked { reason, message } => {
+                write!(f, "is not scaled: {reason}: {message}")
+            }
             Self::Removed => f.write_str("is removed"),
         }
     }

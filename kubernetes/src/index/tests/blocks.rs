@@ -1,6 +1,7 @@
 use rouse_scaler::platform::Count;
 use serde_json::json;
 
+use super::super::event::KindSaid;
 use super::super::owner::{Governing, KedaObject};
 use super::super::target::TargetKey;
 use super::*;
@@ -271,4 +272,107 @@ fn a_kept_zero_is_never_forgotten_and_sleeps_when_it_has_a_workload_again() {
     world.object(object("web"));
     world.service(service("web"));
     assert_eq!(world.blocked(), None);
+}
+
+fn widgets() -> Scope {
+    let kind = "example.com/Widget".to_owned();
+    let namespace = None;
+    Scope { namespace, kind }
+}
+
+fn with_widget() -> World {
+    let mut world = World::empty();
+    let target = json!({"spec": {"target": {"apiVersion": "example.com/v1", "kind": "Widget", "name": "web"}}});
+    world.object(with(object("web"), target));
+    world.service(service("web"));
+    world
+}
+
+fn may_scale(world: &World) -> Result<(), String> {
+    let (_, blocked) = world.index.scalable_of(&id("web")).unwrap();
+    blocked.map_or(Ok(()), |blocked| Err(blocked.reason))
+}
+
+#[test]
+fn of_a_kind_that_is_not_listed_yet_nothing_is_missing_and_nothing_is_scaled() {
+    let mut world = with_widget();
+    assert_eq!(world.blocked(), None, "its requests wait");
+    let progress = world.see().progress.map(|progress| progress.reason);
+    assert_eq!(progress.as_deref(), Some("TargetUnknown"));
+    assert_eq!(may_scale(&world), Err("TargetUnknown".to_owned()));
+
+    let trouble = KindSaid::Trouble("example.com/v1 Widget is not served".to_owned());
+    world.handle(Event::Kind(widgets(), trouble.clone()));
+    let blocked = world.see().blocked.unwrap();
+    assert_eq!(blocked.reason, "TargetNotFound");
+    assert!(blocked.message.contains("is not served"), "{blocked:?}");
+
+    let (scope, seen) = (widgets(), HashSet::new());
+    world.handle(Event::Target(Change::Listed { scope, seen }));
+    let blocked = world.see().blocked.unwrap();
+    assert!(
+        blocked.message.contains("there is no Widget"),
+        "{blocked:?}"
+    );
+    world.handle(Event::Kind(widgets(), trouble));
+    assert_eq!(
+        world.see().blocked,
+        Some(blocked),
+        "what was listed is known"
+    );
+
+    world.handle(Event::Kind(widgets(), KindSaid::Unwatched));
+    assert_eq!(world.blocked(), None);
+}
+
+#[test]
+fn a_target_whose_scale_cannot_be_read_says_why() {
+    let mut world = with_widget();
+    let meta = json!({"namespace": "shop", "name": "web", "uid": "w", "resourceVersion": "20"});
+    let target = Target::of_meta("example.com", "Widget", &read(meta), 1, None).unwrap();
+    let unreadable = Event::Unreadable(target.key.clone(), "forbidden".to_owned());
+    world.handle(unreadable);
+    let (scope, seen) = (widgets(), HashSet::from([target.key.clone()]));
+    world.handle(Event::Target(Change::Listed { scope, seen }));
+    let blocked = world.see().blocked.unwrap();
+    assert!(
+        blocked.message.contains("can't be read: forbidden"),
+        "{blocked:?}"
+    );
+    world.handle(Event::Target(Change::Apply(target)));
+    assert_eq!(world.blocked(), None);
+    assert_eq!(may_scale(&world), Ok(()));
+}
+
+#[test]
+fn a_zero_that_a_scale_finds_is_judged_when_the_watch_tells_whose_it_is() {
+    let found = |version| Count {
+        version,
+        replicas: 0,
+    };
+    // Awake by a scaler of which the watch has told nothing yet; then a person's zero.
+    let mut world = World::new();
+    world.deployment(with(
+        deployment("web", 21, 0),
+        owned("rouse-scaler", "Apply"),
+    ));
+    world.index.counted(&target(), found(30), false);
+    assert!(world.index.is_unclear(&target()));
+    assert_eq!(world.blocked(), None, "not known yet");
+    world.deployment(with(
+        deployment("web", 22, 1),
+        owned("rouse-scaler", "Update"),
+    ));
+    assert_eq!(world.see().count, Some(found(30)), "an old event");
+    world.deployment(deployment("web", 30, 0));
+    assert_eq!(world.blocked().as_deref(), Some("StoppedByHand"));
+
+    let mut world = World::new();
+    world.deployment(deployment("web", 20, 1));
+    world.index.counted(&target(), found(30), false);
+    world.deployment(with(
+        deployment("web", 30, 0),
+        owned("rouse-scaler", "Apply"),
+    ));
+    assert_eq!(world.blocked(), None, "another scaler's sleep");
 }
