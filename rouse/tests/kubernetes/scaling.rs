@@ -1,15 +1,19 @@
 //! Between one replica and many, and back to none.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::tungstenite::Message;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, NAMESPACE};
 use crate::pods::traffic;
+use crate::rights::may_in;
 use crate::space::{App, Space};
-use crate::support::{get, once, until};
+use crate::support::{DEADLINE, With, get, once, until};
 use crate::{Cases, cases};
 
 pub(crate) const CASES: Cases = cases![
@@ -18,6 +22,7 @@ pub(crate) const CASES: Cases = cases![
     a_wake_begins_with_as_many_as_it_says,
     the_least_stays_when_nobody_asks,
     pods_deleted_again_and_again_lose_nothing,
+    a_long_request_and_a_websocket_survive_a_scale_in,
 ];
 
 async fn up_down_and_up_again(cluster: &Cluster) {
@@ -109,5 +114,90 @@ async fn pods_deleted_again_and_again_lose_nothing(cluster: &Cluster) {
     };
     let (answered, ()) = tokio::join!(traffic(&space, "hello", 4, &end), chaos);
     assert!(answered > 50, "{answered}");
+    space.end().await;
+}
+
+/// Pods of the scaler may be patched in this namespace, and nowhere else: others check that they can't.
+async fn grant_deletion_costs(space: &Space<'_>) {
+    let api = "rbac.authorization.k8s.io/v1";
+    let meta = json!({"name": "pod-deletion-cost", "namespace": space.name});
+    let rules = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]}]);
+    space
+        .apply(json!({"apiVersion": api, "kind": "Role", "metadata": meta, "rules": rules}))
+        .await;
+    let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "pod-deletion-cost"});
+    let subject = json!({"kind": "ServiceAccount", "name": "rouse-scaler", "namespace": NAMESPACE});
+    space
+        .apply(json!({
+            "apiVersion": api, "kind": "RoleBinding", "metadata": meta, "roleRef": role, "subjects": [subject]
+        }))
+        .await;
+    let user = format!("system:serviceaccount:{NAMESPACE}:rouse-scaler");
+    until("the right is granted", async || {
+        may_in(space.cluster, &user, &space.name, "patch", "", "pods").await
+    })
+    .await;
+}
+
+async fn a_long_request_and_a_websocket_survive_a_scale_in(cluster: &Cluster) {
+    let space = Space::new(cluster, "scale-in-long").await;
+    grant_deletion_costs(&space).await;
+    let spec = |count: usize| json!({"replicas": {"min": count, "max": count}});
+    space.workload(&App::new("hello"), spec(3)).await;
+    until("three are ready", async || {
+        space.object("hello").await["status"]["readyReplicas"].as_u64() == Some(3)
+    })
+    .await;
+    let stream = tokio::net::TcpStream::connect(cluster.proxy(0).await)
+        .await
+        .unwrap();
+    let url = format!("ws://{}/ws", space.host("hello"));
+    let (mut socket, answer) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+    let of_socket = answer.headers()["x-sample-pid"].clone();
+    let proxy = cluster.proxy(1).await;
+    let request = get(&space.host("hello"), "/?latency=15s").with("x-request-id", "long");
+    let long = tokio::spawn(once(proxy, request));
+    until("it is in flight", async || {
+        space.ledger().executions("long") == 1
+    })
+    .await;
+    let marked = async {
+        // Which pods were said to go first, as long as they could be seen.
+        let mut marked = BTreeSet::new();
+        while space.replicas("hello").await > 2 || space.pods_of("hello").await.len() > 2 {
+            for pod in space.pods_of("hello").await {
+                let costs = pod.metadata.annotations.unwrap_or_default();
+                if costs.contains_key("controller.kubernetes.io/pod-deletion-cost") {
+                    marked.insert(pod.metadata.name.unwrap());
+                }
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        marked
+    };
+    space.scaled("hello", spec(2)).await;
+    let marked = timeout(DEADLINE, marked).await.expect("one has gone");
+    assert!(marked.len() <= 1, "{marked:?}");
+    let left = space.pods_of("hello").await;
+    let left = left.iter().filter_map(|pod| pod.metadata.name.as_ref());
+    assert!(
+        left.into_iter().all(|name| !marked.contains(name)),
+        "{marked:?}"
+    );
+
+    socket.send(Message::text("still there")).await.unwrap();
+    let echoed = timeout(DEADLINE, socket.next()).await.unwrap().unwrap();
+    assert_eq!(echoed.unwrap().into_text().unwrap(), "still there");
+    let long = long.await.unwrap().expect("an answer");
+    assert_eq!((long.status, space.ledger().executions("long")), (200, 1));
+    if long.headers["x-sample-pid"] == of_socket {
+        // Both are on one: it may be the only one.
+        space.scaled("hello", spec(1)).await;
+        space.until_replicas("hello", 1).await;
+        socket.send(Message::text("and there")).await.unwrap();
+        let echoed = timeout(DEADLINE, socket.next()).await.unwrap().unwrap();
+        assert_eq!(echoed.unwrap().into_text().unwrap(), "and there");
+    }
+    drop(socket);
     space.end().await;
 }
