@@ -70,6 +70,8 @@ async fn a_fallback_answers_cold_starts(cluster: &Cluster) {
         other.and_then(|status| status.ready_replicas) == Some(1)
     })
     .await;
+    // A proxy that has only the route yet holds: what is in the status it has been told.
+    space.until_state("hello", "Asleep").await;
     let text = async |proxy| space.get(proxy, "hello", "/").await.text().to_owned();
     let first = text(0).await;
     assert!(first.contains("Hello from other"), "{first}");

@@ -133,7 +133,8 @@ async fn what_wakes_cannot_do_is_in_a_condition(cluster: &Cluster) {
 
 async fn a_new_workload_begins_with_its_initial_count_once(cluster: &Cluster) {
     let space = Space::new(cluster, "trigger-initial").await;
-    let spec = json!({"idleAfter": "3s", "replicas": {"initial": 2}});
+    // Long enough to be seen on a busy machine, too.
+    let spec = json!({"idleAfter": "10s", "replicas": {"initial": 2}});
     space.workload(&App::new("hello"), spec).await;
     space.until_replicas("hello", 2).await;
     space.until_replicas("hello", 0).await;
