@@ -3,11 +3,14 @@
 //! The messages are levels, not edges, wherever that is possible: a repeated or a late one does no harm. In standalone mode
 //! they go through two bounded channels in one process.
 
+mod permits;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::workload::{Http, Probe, Protocol, WorkloadId};
+pub use permits::{Account, Capabilities, Given, Granted, Owned, OwnedOf, Recall};
 
 /// One attempt to sleep. Larger is later, also over a change of leader: the upper 32 bits are the leader's [`Term`].
 /// Answers that carry another epoch are ignored.
@@ -60,6 +63,8 @@ pub enum ToScaler {
         /// The endpoint.
         endpoint: EndpointId,
     },
+    /// What the proxy owns and wants of the permits of workloads with a limit.
+    Permits(Owned),
     /// The proxy ends cleanly: it has nothing in flight or held and takes nothing more. It is no member from now on.
     Leaving,
 }
@@ -159,6 +164,8 @@ pub enum ToProxy {
     Routes(Arc<Routes>),
     /// Everything about one workload's replicas: replaces what the proxy had.
     State(WorkloadState),
+    /// Permits of one workload's endpoints, given or asked back. From the leader only.
+    Permits(Granted),
     /// Stop sending to the workload if nothing is in flight or held and nothing was for `idle_for`; answer Quiesced or Busy.
     Quiesce {
         /// The workload.

@@ -1,8 +1,10 @@
 //! Between the messages as they travel and the vocabulary of [`rouse_api`]. Reading never panics and says which field is wrong.
 
+mod capabilities;
 mod edge;
 mod field;
 mod http;
+mod permits;
 mod report;
 mod state;
 #[cfg(test)]
@@ -10,6 +12,7 @@ pub(crate) mod tests;
 mod to_proxy;
 mod to_scaler;
 
+pub(crate) use capabilities::{read_capabilities, write_capabilities};
 pub(crate) use http::{read_routed, write_routed};
 pub(crate) use to_proxy::{FromScaler, read_from_scaler, write_from_scaler};
 pub(crate) use to_scaler::{read_from_proxy, read_member, write_from_proxy, write_member};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use rouse_api::link::{MemberId, Term, ToProxy, ToScaler};
+use rouse_api::link::{Capabilities, MemberId, Term, ToProxy, ToScaler};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -26,8 +26,12 @@ pub type SessionEnds = (mpsc::Sender<ToScaler>, mpsc::Receiver<ToProxy>);
 
 /// Who the sessions are opened with.
 pub trait Sessions: Send + Sync + 'static {
-    /// Opens a session of this proxy; `None`: the scaler is stopping.
-    fn open(&self, member: MemberId) -> impl Future<Output = Option<SessionEnds>> + Send;
+    /// Opens a session of this proxy, which can do so much; `None`: the scaler is stopping.
+    fn open(
+        &self,
+        member: MemberId,
+        capabilities: Capabilities,
+    ) -> impl Future<Output = Option<SessionEnds>> + Send;
 }
 
 /// How a scaler serves the link.

@@ -42,9 +42,20 @@ pub(crate) async fn listen(
         };
         match message {
             // Whose word counts is settled before it comes here. One that says what it is says later when that was all.
-            ToProxy::Role { .. } => {
+            ToProxy::Role { leads } => {
                 let first = shared.table.load().is_none();
                 shared.link.syncing.fetch_or(first, Ordering::Relaxed);
+                if let Some(owned) = shared.lead(leads, &leaving) {
+                    if to_scaler.send(ToScaler::Permits(owned)).await.is_err() {
+                        return;
+                    }
+                    shared.introduced(&leaving);
+                }
+            }
+            ToProxy::Permits(granted) => {
+                if let Some(known) = find(&granted.workload) {
+                    known.granted(&granted);
+                }
             }
             ToProxy::Synced => shared.link.syncing.store(false, Ordering::Relaxed),
             ToProxy::Unlinked => shared.set_unlinked(true, &leaving),
@@ -175,7 +186,7 @@ pub(crate) async fn pace(mut news: mpsc::UnboundedReceiver<Arc<Workload>>) {
                 let Some(workload) = news else { return };
                 held.push(workload);
             }
-            _ = ticks.tick(), if !held.is_empty() => held.retain(|workload| workload.pace()),
+            _ = ticks.tick(), if !held.is_empty() => held.retain(Workload::pace),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
-use rouse_api::link::{RoutedWorkload, Routes, ToScaler};
+use rouse_api::link::{Owned, RoutedWorkload, Routes, Term, ToScaler};
 use rouse_api::workload::WorkloadId;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ use crate::config::ProxyConfig;
 use crate::edge::Rules;
 use crate::metrics::Metrics;
 use crate::route::RouteTable;
-use crate::workload::{Outside, Prober, Workload};
+use crate::workload::{Numbers, Outside, Prober, Workload};
 
 /// The routes with the workloads that they lead to.
 #[derive(Debug)]
@@ -75,6 +75,16 @@ pub(crate) struct LinkState {
     pub(crate) report_whole: AtomicBool,
     /// When a scaler last said something.
     pub(crate) heard: Mutex<Instant>,
+    /// Who leads.
+    leader: Mutex<Leader>,
+}
+
+/// The scaler that permits come from.
+#[derive(Debug, Default)]
+struct Leader {
+    term: Option<Term>,
+    /// Of all that led: one of a lower term leads no more, whatever it says.
+    highest: Term,
 }
 
 impl Shared {
@@ -91,6 +101,7 @@ impl Shared {
             to_scaler,
             pacer,
             reporter,
+            numbers: Numbers::default(),
             prober: Arc::new(Prober::new(metrics.probes(), killed.clone())),
         };
         Self {
@@ -109,6 +120,7 @@ impl Shared {
                 unlinked: AtomicBool::new(false),
                 report_whole: AtomicBool::new(true),
                 heard: Mutex::new(Instant::now()),
+                leader: Mutex::default(),
             },
             outside: Arc::new(outside),
         }
@@ -130,6 +142,34 @@ impl Shared {
         }
     }
 
+    /// The scaler that is heard leads in that term, or does not lead. Returns the first word to it about permits: all that are owned here.
+    /// Once it is said `introduced` must be called.
+    pub(crate) fn lead(&self, leads: Option<Term>, leaving: &[Arc<Workload>]) -> Option<Owned> {
+        let mut leader = self.link.leader.lock();
+        leader.highest = leader.highest.max(leads.unwrap_or_default());
+        leader.term = leads.filter(|term| *term == leader.highest);
+        let term = leader.term;
+        drop(leader);
+        let sequence = self.outside.numbers.fetch_add(1, Ordering::Relaxed) + 1;
+        let table = self.table.load_full();
+        let routed = table.iter().flat_map(|table| &table.workloads);
+        let parts = routed.chain(leaving).filter_map(|one| one.lead(term));
+        let workloads = parts.collect();
+        Some(Owned {
+            term: term?,
+            sequence,
+            whole: true,
+            workloads,
+        })
+    }
+
+    /// The leader has heard the first word.
+    pub(crate) fn introduced(&self, leaving: &[Arc<Workload>]) {
+        let table = self.table.load_full();
+        let routed = table.iter().flat_map(|table| &table.workloads);
+        routed.chain(leaving).for_each(Workload::introduced);
+    }
+
     fn new_workload(&self, routed: &RoutedWorkload) -> Arc<Workload> {
         let workload = Arc::new(Workload::new(
             routed.id.clone(),
@@ -141,6 +181,9 @@ impl Shared {
         if self.link.unlinked.load(Ordering::Relaxed) {
             workload.set_unlinked(true);
         }
+        // It owns nothing yet.
+        workload.lead(self.link.leader.lock().term);
+        workload.introduced();
         workload
     }
 
@@ -185,7 +228,7 @@ impl Shared {
             workloads,
             by_id,
         })));
-        gone.iter().for_each(|workload| workload.remove());
+        gone.iter().for_each(Workload::remove);
         leaving.extend(gone);
         leaving.retain(|workload| {
             let in_flight = workload.load().0 > 0;

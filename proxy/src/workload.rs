@@ -11,7 +11,7 @@ mod ramp;
 mod settings;
 mod status;
 
-pub(crate) use self::core::{Manner, Stages, Ticket, Waking};
+pub(crate) use self::core::{Manner, Numbers, Stages, Ticket, Waking};
 pub(crate) use fallback::Guest;
 pub(crate) use handle::{Admitted, Outside, Refusal, Workload};
 pub(crate) use permit::{Permit, Wait};

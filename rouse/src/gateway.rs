@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 
 use prometheus_client::registry::Registry;
-use rouse_api::link::MemberId;
+use rouse_api::link::{Capabilities, MemberId};
 use rouse_api::workload::{Workload, WorkloadId};
 use rouse_proxy::{LinkEnds, Proxy, ProxyConfig, ProxyStatus};
 use rouse_scaler::platform::local::{LocalConfig, LocalPlatform};
@@ -50,7 +50,11 @@ impl Gateway {
         // In one process the end of the session is the proxy's.
         let (host, instance) = ("standalone".into(), 0);
         let link = scaler
-            .connect(MemberId { host, instance }, SessionEnd::Death)
+            .connect(
+                MemberId { host, instance },
+                SessionEnd::Death,
+                Capabilities::ALL,
+            )
             .await;
         let link = LinkEnds {
             to_scaler: link.to_scaler,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use prometheus_client::registry::Registry;
-use rouse_api::link::{MemberId, Term};
+use rouse_api::link::{Capabilities, MemberId, Term};
 use rouse_api::workload::WorkloadId;
 use rouse_kubernetes::events;
 use rouse_kubernetes::facts::Objects;
@@ -272,8 +272,9 @@ impl Subject for Control {
 struct Opener(Arc<Scaler>);
 
 impl Sessions for Opener {
-    async fn open(&self, member: MemberId) -> Option<SessionEnds> {
-        let ends = self.0.connect(member, SessionEnd::Silence).await;
+    async fn open(&self, member: MemberId, capabilities: Capabilities) -> Option<SessionEnds> {
+        let opening = self.0.connect(member, SessionEnd::Silence, capabilities);
+        let ends = opening.await;
         (!ends.to_scaler.is_closed()).then_some((ends.to_scaler, ends.from_scaler))
     }
 }

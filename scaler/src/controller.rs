@@ -17,6 +17,7 @@ mod initial;
 mod link;
 mod members;
 mod notice;
+mod permits;
 mod probers;
 mod role;
 mod saved;
@@ -48,6 +49,7 @@ pub use history::{DecisionHistory, MOST_DECISIONS, PastDecision};
 use members::Members;
 pub use members::{MAX_MEMBERS, SessionEnd};
 pub use notice::{EventKind, WakeCause, WakeStages, WorkloadEvent};
+use permits::Ledgers;
 pub use status::{
     DecisionStatus, FailureStatus, ReplicaStatus, ScalerStatus, SleepStatus, WakeOutcome,
     WakeStatus, WorkloadStatus,
@@ -62,6 +64,7 @@ pub struct Controller {
     members: Members,
     entries: BTreeMap<WorkloadId, Entry>,
     deadlines: BTreeSet<(Instant, WorkloadId)>,
+    ledgers: Ledgers,
     routes: Arc<Routes>,
     epoch: Epoch,
     /// Workloads that are being put to sleep.
@@ -81,6 +84,7 @@ struct Turn<'a> {
     config: &'a ScalerConfig,
     leads: Option<Term>,
     members: &'a Members,
+    ledgers: &'a mut Ledgers,
     epoch: &'a mut Epoch,
     /// Workloads that are being put to sleep, before this event.
     going: usize,
@@ -101,10 +105,13 @@ impl Controller {
     /// Knows no workload and no session.
     #[must_use]
     pub fn new(config: ScalerConfig) -> Self {
+        let mut members = Members::new(Roster::new(Behavior::default().stable_window));
+        members.lead_permits(config.leads);
         Self {
             leads: config.leads,
-            members: Members::new(Roster::new(Behavior::default().stable_window)),
+            members,
             config,
+            ledgers: Ledgers::new(),
             entries: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             routes: Arc::default(),
@@ -125,7 +132,8 @@ impl Controller {
                 session,
                 member,
                 end,
-            } => self.opened(session, member, end, now, &mut out),
+                capabilities,
+            } => self.opened(session, (member, capabilities), end, now, &mut out),
             Event::SessionClosed(session) => self.closed(session, now, &mut out),
             Event::LiveHosts(hosts) => self.live_hosts(hosts, now, &mut out),
             Event::Lead(term) => self.lead(term, now, &mut out),
@@ -172,6 +180,7 @@ impl Controller {
             config: &self.config,
             leads: self.leads,
             members: &self.members,
+            ledgers: &mut self.ledgers,
             epoch: &mut self.epoch,
             going: self.going,
             out,
@@ -188,6 +197,7 @@ impl Controller {
         }
         if gone {
             self.entries.remove(workload);
+            self.leave_ledger(workload);
             let (workload, kind) = (workload.clone(), EventKind::Removed);
             out.push(Action::Forget(workload.clone()));
             out.push(Action::Emit(WorkloadEvent { workload, kind }));

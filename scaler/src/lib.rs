@@ -3,6 +3,7 @@
 //! A core without IO and a thin shell around it:
 //! - [`demand`]: what the proxies report, as windows over time. Pure.
 //! - [`decide`]: demand to a number of replicas, with reasons. Pure.
+//! - [`permits`]: who owns the permits of each endpoint. Pure.
 //! - [`controller`]: the state machine over all workloads: wake, sleep, scale in, failures. Pure: events and the time go in,
 //!   actions come out.
 //! - [`platform`]: what runs replicas; [`platform::local`] runs them as processes of this machine.
@@ -12,6 +13,7 @@ mod config;
 pub mod controller;
 pub mod decide;
 pub mod demand;
+pub mod permits;
 pub mod platform;
 mod seconds;
 mod shell;

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
-use rouse_api::link::{MemberId, Term, ToProxy, ToScaler};
+use rouse_api::link::{Capabilities, MemberId, Term, ToProxy, ToScaler};
 use rouse_api::workload::{Workload, WorkloadId};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -50,7 +50,12 @@ pub struct LinkEnds {
 #[derive(Debug)]
 enum Command {
     Apply(Vec<Workload>, oneshot::Sender<()>),
-    Connect(MemberId, SessionEnd, oneshot::Sender<LinkEnds>),
+    Connect(
+        MemberId,
+        SessionEnd,
+        Capabilities,
+        oneshot::Sender<LinkEnds>,
+    ),
     LiveHosts(BTreeSet<Arc<str>>, oneshot::Sender<()>),
     Lead(Option<Term>, oneshot::Sender<()>),
     WorkloadStatus(WorkloadId, oneshot::Sender<Option<WorkloadStatus>>),
@@ -83,10 +88,16 @@ impl Scaler {
     }
 
     /// Opens a session of the proxy `member`; an earlier one of the same proxy, or of another instance on its host, is over. `end` says
-    /// what the session's end proves. After a shutdown, and with too many members, both ends are closed.
-    pub async fn connect(&self, member: MemberId, end: SessionEnd) -> LinkEnds {
+    /// what the session's end proves, `capabilities` what the proxy can do. After a shutdown, and with too many members, both ends are
+    /// closed.
+    pub async fn connect(
+        &self,
+        member: MemberId,
+        end: SessionEnd,
+        capabilities: Capabilities,
+    ) -> LinkEnds {
         let ends = self
-            .ask(|answer| Command::Connect(member, end, answer))
+            .ask(|answer| Command::Connect(member, end, capabilities, answer))
             .await;
         ends.unwrap_or_else(|| LinkEnds {
             to_scaler: mpsc::channel(1).0,

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use common::{PATIENCE, hello, process, workload};
 use prometheus_client::registry::Registry;
-use rouse_api::link::{MemberId, Report, ToProxy, ToScaler};
+use rouse_api::link::{Capabilities, MemberId, Report, ToProxy, ToScaler};
 use rouse_api::workload::{Scalable, Target, Workload, WorkloadId};
 use rouse_scaler::platform::{
     Count, Observation, Observations, Platform, PlatformError, ScaleOrder,
@@ -80,7 +80,9 @@ async fn what_is_being_lowered_is_given_up_with_the_lead() {
     scaler.apply(vec![workload]).await;
     let (host, instance) = ("host".into(), 1);
     let member = MemberId { host, instance };
-    let mut ends = scaler.connect(member, SessionEnd::Silence).await;
+    let mut ends = scaler
+        .connect(member, SessionEnd::Silence, Capabilities::ALL)
+        .await;
     let mut sequence = 0;
     let slept = async {
         loop {

@@ -14,7 +14,8 @@ use common::{HELPER, PATIENCE, hello, platform, process, workload};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use rouse_api::link::{
-    EndpointState, MemberId, Report, ToProxy, ToScaler, Wake, WorkloadReport, WorkloadState,
+    Capabilities, EndpointState, MemberId, Report, ToProxy, ToScaler, Wake, WorkloadReport,
+    WorkloadState,
 };
 use rouse_scaler::controller::EventKind;
 use rouse_scaler::{LinkEnds, Scaler, ScalerConfig, SessionEnd};
@@ -25,7 +26,11 @@ use tokio::time::timeout;
 async fn connect(scaler: &Scaler, instance: u64) -> LinkEnds {
     let host = format!("host-{instance}").into();
     scaler
-        .connect(MemberId { host, instance }, SessionEnd::Death)
+        .connect(
+            MemberId { host, instance },
+            SessionEnd::Death,
+            Capabilities::ALL,
+        )
         .await
 }
 
@@ -241,7 +246,9 @@ async fn a_lost_proxy_stays_a_member_and_roles_and_changes_are_told() {
         host: "pod".into(),
         instance,
     };
-    let mut ends = scaler.connect(id(1), SessionEnd::Silence).await;
+    let mut ends = scaler
+        .connect(id(1), SessionEnd::Silence, Capabilities::ALL)
+        .await;
     assert_eq!(next(&mut ends).await, ToProxy::Role { leads: None });
     scaler.lead(Some(7)).await;
     loop {
@@ -259,8 +266,12 @@ async fn a_lost_proxy_stays_a_member_and_roles_and_changes_are_told() {
         }
     };
     timeout(PATIENCE, lost).await.unwrap();
-    let mut first = scaler.connect(id(1), SessionEnd::Silence).await;
-    let _second = scaler.connect(id(2), SessionEnd::Silence).await;
+    let mut first = scaler
+        .connect(id(1), SessionEnd::Silence, Capabilities::ALL)
+        .await;
+    let _second = scaler
+        .connect(id(2), SessionEnd::Silence, Capabilities::ALL)
+        .await;
     let closed = async { while first.from_scaler.recv().await.is_some() {} };
     timeout(PATIENCE, closed).await.unwrap();
     scaler

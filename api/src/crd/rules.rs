@@ -150,12 +150,6 @@ const RULES: &[Rule] = &[
         "",
     ),
     (
-        "http.concurrency.limit",
-        NEVER,
-        "is not supported in a cluster by this version: a limit over several proxies comes later; leave it out",
-        "",
-    ),
-    (
         "http.concurrency",
         "!has(self.limit) || !has(self.perReplica) || self.perReplica <= double(self.limit)",
         "perReplica may not be above limit",

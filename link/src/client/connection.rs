@@ -18,7 +18,7 @@ use crate::wire::{
     FromProxy, FromScaler, Hello, MAX_MESSAGE, OLDEST_VERSION, SOFTWARE, VERSION, Welcome,
     from_proxy, from_scaler, link_client::LinkClient,
 };
-use rouse_api::link::ToProxy;
+use rouse_api::link::{Capabilities, ToProxy};
 
 /// Why a connection has ended.
 #[derive(Debug, thiserror::Error)]
@@ -150,7 +150,7 @@ fn outgoing(
             oldest_version: OLDEST_VERSION,
             software: SOFTWARE.to_owned(),
             member: Some(write_member(&shared.config.member)),
-            capabilities: Vec::new(),
+            capabilities: convert::write_capabilities(Capabilities::ALL),
             term: shared.mux.lock().term(),
         })),
     };

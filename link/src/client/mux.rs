@@ -193,6 +193,9 @@ impl Mux {
             ToProxy::Resume { epoch, .. } | ToProxy::Asleep { epoch, .. } if self.void(epoch) => {
                 Vec::new()
             }
+            ToProxy::Permits(granted) if self.source_leads() && self.term == Some(granted.term) => {
+                vec![ToProxy::Permits(granted)]
+            }
             ToProxy::Quiesce { .. } | ToProxy::Resume { .. } | ToProxy::Asleep { .. } => {
                 vec![message]
             }
@@ -233,6 +236,9 @@ impl Mux {
         self.left |= message == ToScaler::Leaving;
         let only = match &message {
             ToScaler::Wake(wake) => self.wake_only(&wake.workload, now),
+            // Nobody else may know: and a new leader is told all.
+            ToScaler::Permits(_) if self.source_leads() => self.source,
+            ToScaler::Permits(_) => return,
             _ => None,
         };
         for (address, view) in &self.views {

@@ -1,5 +1,5 @@
 //! What waits for one scaler. Everything but demand is a level, of which the newest counts, and demand adds up: so it holds one
-//! report, and a few messages per workload and endpoint, however slow the scaler is.
+//! report, one message on permits, and a few messages per workload and endpoint, however slow the scaler is.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -39,6 +39,7 @@ enum Kind {
     Attempt(WorkloadId),
     Drained(WorkloadId, EndpointId),
     Proven(WorkloadId, EndpointId),
+    Permits,
     Leaving,
 }
 
@@ -56,6 +57,7 @@ impl Kind {
             ToScaler::Proven { workload, endpoint } => {
                 Self::Proven(workload.clone(), endpoint.clone())
             }
+            ToScaler::Permits(_) => Self::Permits,
             ToScaler::Leaving => Self::Leaving,
         }
     }
@@ -122,6 +124,10 @@ impl Queue {
             (Some((_, ToScaler::Report(mut report))), ToScaler::Report(later)) => {
                 merge(&mut report, later);
                 ToScaler::Report(report)
+            }
+            (Some((_, ToScaler::Permits(mut owned))), ToScaler::Permits(later)) => {
+                owned.absorb(later);
+                ToScaler::Permits(owned)
             }
             (_, message) => message,
         };

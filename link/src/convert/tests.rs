@@ -100,6 +100,83 @@ pub(crate) fn routed(name: &str, rank: i64) -> RoutedWorkload {
     }
 }
 
+fn full_owned(endpoint: EndpointId) -> Owned {
+    Owned {
+        term: 3,
+        sequence: 9,
+        whole: true,
+        workloads: vec![OwnedOf {
+            workload: hello(),
+            sequence: 8,
+            whole: true,
+            wanted: 4,
+            oldest: Duration::from_millis(5),
+            returned: 6,
+            accounts: vec![Account {
+                endpoint,
+                number: 7,
+                owned: 2,
+                granted: u64::MAX,
+            }],
+        }],
+    }
+}
+
+fn full_granted() -> Granted {
+    let given = |most| Given {
+        endpoint: EndpointId("pod".into()),
+        number: 7,
+        granted: 3,
+        most,
+    };
+    Granted {
+        workload: hello(),
+        term: 3,
+        recall: Recall {
+            until: 11,
+            oldest: Duration::from_millis(12),
+        },
+        given: vec![given(None), given(Some(0))],
+    }
+}
+
+#[test]
+fn malformed_permits_are_refused_by_their_field() {
+    let owned = |spoil: &dyn Fn(&mut wire::OwnedOf)| {
+        let mut written =
+            write_from_proxy(&ToScaler::Permits(full_owned(EndpointId("pod".into()))));
+        let Some(from_proxy::Message::Permits(owned)) = &mut written.message else {
+            panic!("not permits")
+        };
+        spoil(&mut owned.workloads[0]);
+        read_from_proxy(written).unwrap_err().field
+    };
+    assert_eq!(
+        owned(&|part| part.workload = "hello".into()),
+        "permits.workloads.workload"
+    );
+    assert_eq!(
+        owned(&|part| part.accounts[0].endpoint.clear()),
+        "permits.workloads.accounts.endpoint"
+    );
+    let granted = |spoil: &dyn Fn(&mut wire::Granted)| {
+        let mut written = write_from_scaler(&ToProxy::Permits(full_granted())).unwrap();
+        let Some(from_scaler::Message::Permits(granted)) = &mut written.message else {
+            panic!("not permits")
+        };
+        spoil(granted);
+        read_from_scaler(written).unwrap_err().field
+    };
+    assert_eq!(
+        granted(&|granted| granted.workload.clear()),
+        "permits.workload"
+    );
+    assert_eq!(
+        granted(&|granted| granted.given[0].endpoint = "x".repeat(9999)),
+        "permits.given.endpoint"
+    );
+}
+
 #[test]
 fn what_a_proxy_says_arrives_as_it_was() {
     let (workload, endpoint, epoch) = (hello(), EndpointId("pod".into()), 1 << 32 | 7);
@@ -142,6 +219,7 @@ fn what_a_proxy_says_arrives_as_it_was() {
             workload: workload.clone(),
             endpoint: endpoint.clone(),
         },
+        ToScaler::Permits(full_owned(endpoint.clone())),
         ToScaler::Proven { workload, endpoint },
         ToScaler::Leaving,
     ] {
@@ -162,6 +240,7 @@ fn what_a_scaler_says_arrives_as_it_was() {
         ToProxy::ReportWhole,
         ToProxy::State(full_state()),
         ToProxy::State(WorkloadState::empty(hello())),
+        ToProxy::Permits(full_granted()),
         ToProxy::Quiesce {
             workload: workload.clone(),
             epoch,

@@ -4,6 +4,7 @@ use rouse_api::link::ToProxy;
 
 use super::Malformed;
 use super::field::{read_duration, workload, write_duration};
+use super::permits::{read_granted, write_granted};
 use super::state::{read_state, write_state};
 use super::to_scaler::{read_attempt, write_attempt};
 use crate::wire;
@@ -28,6 +29,7 @@ pub(crate) fn write_from_scaler(message: &ToProxy) -> Option<wire::FromScaler> {
         ToProxy::Synced => Message::Synced(wire::Synced {}),
         ToProxy::ReportWhole => Message::ReportWhole(wire::ReportWhole {}),
         ToProxy::State(state) => Message::State(write_state(state)),
+        ToProxy::Permits(granted) => Message::Permits(write_granted(granted)),
         ToProxy::Quiesce {
             workload,
             epoch,
@@ -60,6 +62,7 @@ pub(crate) fn read_from_scaler(message: wire::FromScaler) -> Result<FromScaler, 
         Message::Synced(_) => ToProxy::Synced,
         Message::ReportWhole(_) => ToProxy::ReportWhole,
         Message::State(state) => ToProxy::State(read_state(state)?),
+        Message::Permits(granted) => ToProxy::Permits(read_granted(granted)?),
         Message::Quiesce(quiesce) => ToProxy::Quiesce {
             workload: workload("quiesce.workload", &quiesce.workload)?,
             epoch: quiesce.epoch,

@@ -7,6 +7,7 @@ use rouse_api::workload::WorkloadId;
 
 use super::Malformed;
 use super::field::{endpoint, name, read_duration, workload, write_duration};
+use super::permits::{read_owned, write_owned};
 use super::report::{read_report, write_report};
 use crate::wire;
 use wire::from_proxy::Message;
@@ -50,6 +51,7 @@ pub(crate) fn write_from_proxy(message: &ToScaler) -> wire::FromProxy {
         ToScaler::Proven { workload, endpoint } => {
             Message::Proven(write_endpoint(workload, endpoint))
         }
+        ToScaler::Permits(owned) => Message::Permits(write_owned(owned)),
         ToScaler::Leaving => Message::Leaving(wire::Leaving {}),
     };
     wire::FromProxy {
@@ -90,6 +92,7 @@ pub(crate) fn read_from_proxy(message: wire::FromProxy) -> Result<Option<ToScale
             workload: workload("proven.workload", &named.workload)?,
             endpoint: endpoint("proven.endpoint", &named.endpoint)?,
         },
+        Message::Permits(owned) => ToScaler::Permits(read_owned(owned)?),
         Message::Leaving(_) => ToScaler::Leaving,
     }))
 }

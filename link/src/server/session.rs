@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::{Stream, stream};
-use rouse_api::link::{MemberId, Term, ToProxy, ToScaler};
+use rouse_api::link::{Capabilities, MemberId, Term, ToProxy, ToScaler};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -13,7 +13,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::metrics::Metrics;
 use super::{ServerConfig, Sessions};
-use crate::convert::{Malformed, read_from_proxy, read_member, write_from_scaler};
+use crate::convert::{
+    Malformed, read_capabilities, read_from_proxy, read_member, write_from_scaler,
+};
 use crate::delta::Encoder;
 use crate::wire::{
     self, FromProxy, FromScaler, Heartbeat, Hello, Welcome, from_proxy, from_scaler,
@@ -46,8 +48,11 @@ impl<S> Service<S> {
         }
     }
 
-    /// Who connects, and the version to speak.
-    async fn greet(&self, stream: &mut Streaming<FromProxy>) -> Result<(MemberId, u32), Status> {
+    /// Who connects, what it can do, and the version to speak.
+    async fn greet(
+        &self,
+        stream: &mut Streaming<FromProxy>,
+    ) -> Result<(MemberId, Capabilities, u32), Status> {
         let first = timeout(self.config.handshake_timeout, stream.message())
             .await
             .map_err(|_| Status::deadline_exceeded("no hello in time"))??;
@@ -60,13 +65,14 @@ impl<S> Service<S> {
             Status::failed_precondition(error.to_string())
         })?;
         let term = hello.term.unwrap_or(0);
+        let capabilities = read_capabilities(&hello.capabilities);
         let member = member(hello)?;
         self.terms.send_if_modified(|known| {
             let news = term > *known;
             *known = term.max(*known);
             news
         });
-        Ok((member, version))
+        Ok((member, capabilities, version))
     }
 }
 
@@ -86,13 +92,14 @@ impl<S: Sessions> Link for Service<S> {
         request: Request<Streaming<FromProxy>>,
     ) -> Result<Response<Self::ConnectStream>, Status> {
         let mut incoming = request.into_inner();
-        let (member, version) = self.greet(&mut incoming).await.inspect_err(|_| {
-            self.metrics.refused.inc();
-        })?;
+        let (member, capabilities, version) =
+            self.greet(&mut incoming).await.inspect_err(|_| {
+                self.metrics.refused.inc();
+            })?;
         if self.stop.is_cancelled() {
             return Err(Status::unavailable("the scaler is stopping"));
         }
-        let opening = self.sessions.open(member.clone());
+        let opening = self.sessions.open(member.clone(), capabilities);
         let Some((to_scaler, from_scaler)) = timeout(self.config.handshake_timeout, opening)
             .await
             .map_err(|_| Status::unavailable("the scaler opens no session in time"))?

@@ -89,6 +89,7 @@ async fn a_scaler_that_stops_ends_its_sessions_and_one_in_its_place_is_found() {
     let mut scaler = Scaler::with(rouse_link::tls::TlsConfig::Insecure, address).await;
     let session = scaler.session().await;
     session.tell(Some(2), &["a"], &[state("a", "y")]).await;
+    assert_eq!(proxy.heard().await, ToProxy::Role { leads: None });
     assert_eq!(proxy.heard().await, ToProxy::Role { leads: Some(2) });
     assert_eq!(proxy.heard().await, ToProxy::State(state("a", "y")));
 }

@@ -100,6 +100,8 @@ async fn a_newer_proxy_is_answered_with_the_version_in_common() {
     };
     assert_eq!(welcome.version, 1);
     let mut session = scaler.session().await;
+    // It doesn't say that it can keep permits.
+    assert!(!session.capabilities.permits);
     assert_eq!(session.heard().await, Some(wake("a")));
 }
 

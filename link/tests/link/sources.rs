@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use rouse_api::link::ToProxy;
+use rouse_api::link::{Granted, Owned, Recall, ToProxy, ToScaler};
 use rouse_link::wire::{Welcome, from_scaler};
 use tokio::io::AsyncReadExt;
 
@@ -105,10 +105,9 @@ async fn unlinked_and_linked_again() {
     session.tell(Some(1), &["a"], &[state("a", "x")]).await;
     proxy.until(&ToProxy::State(state("a", "x"))).await;
     drop(scaler);
-    assert!(matches!(
-        proxy.until(&ToProxy::Unlinked).await[..],
-        [] | [ToProxy::Synced]
-    ));
+    let before = proxy.until(&ToProxy::Unlinked).await;
+    let gone = ToProxy::Role { leads: None };
+    assert!(before.ends_with(&[gone]), "{before:?}");
     assert!(proxy.link.status().unlinked);
     let mut scaler = Scaler::with(rouse_link::tls::TlsConfig::Insecure, address).await;
     let session = scaler.session().await;
@@ -136,4 +135,55 @@ async fn a_name_stands_for_all_of_its_addresses() {
         .iter()
         .find(|found| found.address == scaler.address());
     assert!(found.is_some_and(|found| found.source), "{scalers:?}");
+}
+
+fn owned(term: u32) -> ToScaler {
+    ToScaler::Permits(Owned {
+        term,
+        sequence: 1,
+        whole: true,
+        workloads: Vec::new(),
+    })
+}
+
+fn granted(term: u32) -> ToProxy {
+    ToProxy::Permits(Granted {
+        workload: id("a"),
+        term,
+        recall: Recall::default(),
+        given: Vec::new(),
+    })
+}
+
+#[tokio::test]
+async fn permits_are_between_the_proxy_and_the_leader_alone() {
+    let (mut first, mut second) = (Scaler::start().await, Scaler::start().await);
+    let mut proxy = Proxy::start(&[first.address(), second.address()]).await;
+    let (mut one, mut two) = (first.session().await, second.session().await);
+    assert!(one.capabilities.permits && two.capabilities.permits);
+    one.tell(None, &["a"], &[]).await;
+    two.tell(Some(3), &["a"], &[]).await;
+    proxy.until(&ToProxy::Role { leads: Some(3) }).await;
+    proxy.synced(2).await;
+    proxy.say(owned(3)).await;
+    proxy.say(wake("b")).await;
+    assert_eq!(two.heard().await, Some(owned(3)));
+    assert_eq!(two.heard().await, Some(wake("b")));
+    // Neither one that follows gives permits, nor one that led before.
+    one.say(granted(3)).await;
+    two.say(granted(2)).await;
+    two.say(granted(3)).await;
+    let before = proxy.until(&granted(3)).await;
+    assert!(matches!(before[..], [] | [ToProxy::Synced]), "{before:?}");
+    proxy.quiet().await;
+    // Without a leader nobody is told, and the proxy knows that.
+    drop(second);
+    two.closed().await;
+    proxy.until(&ToProxy::Role { leads: None }).await;
+    proxy.say(owned(3)).await;
+    proxy.say(wake("c")).await;
+    assert_eq!(one.heard().await, Some(wake("c")));
+    drop(first);
+    one.closed().await;
+    proxy.until(&ToProxy::Role { leads: None }).await;
 }

@@ -80,6 +80,7 @@ pub fn report(whole: bool, requests: u64) -> ToScaler {
 /// One session, as its scaler has it.
 pub struct Session {
     pub member: MemberId,
+    pub capabilities: Capabilities,
     pub say: mpsc::Sender<ToProxy>,
     pub hear: mpsc::Receiver<ToScaler>,
 }
@@ -120,10 +121,15 @@ impl Session {
 struct Hand(mpsc::Sender<Session>);
 
 impl Sessions for Hand {
-    async fn open(&self, member: MemberId) -> Option<SessionEnds> {
+    async fn open(&self, member: MemberId, capabilities: Capabilities) -> Option<SessionEnds> {
         let (to_scaler, hear) = mpsc::channel(16);
         let (say, from_scaler) = mpsc::channel(16);
-        let session = Session { member, say, hear };
+        let session = Session {
+            member,
+            capabilities,
+            say,
+            hear,
+        };
         self.0.send(session).await.ok()?;
         Some((to_scaler, from_scaler))
     }

@@ -6,6 +6,7 @@
 mod dispatch;
 mod endpoints;
 mod interest;
+mod permits;
 mod report;
 mod sleep;
 mod slot;
@@ -26,10 +27,12 @@ use tokio::time::Instant;
 
 use self::interest::Interest;
 pub(crate) use self::interest::Waking;
+use self::permits::Permits;
 pub(super) use self::sleep::Quiet;
 use self::slot::Slot;
 use super::demand::Demand;
 use crate::endpoint::{Dial, Endpoint};
+pub(crate) use permits::Numbers;
 
 /// A place in the order of arrival.
 pub(crate) type Ticket = u64;
@@ -158,6 +161,7 @@ pub(super) struct Core {
     requested: bool,
     /// Its last look found demand.
     told_demand: bool,
+    permits: Permits,
 }
 
 impl Core {
@@ -166,6 +170,7 @@ impl Core {
         member: MemberId,
         http: &Http,
         connections: u32,
+        numbers: Numbers,
         now: Instant,
     ) -> Self {
         let mut core = Self {
@@ -199,6 +204,7 @@ impl Core {
             looked_at: false,
             requested: false,
             told_demand: false,
+            permits: Permits::new(numbers),
         };
         core.configure(http, connections, now);
         core
@@ -206,7 +212,9 @@ impl Core {
 
     /// Takes new settings; what is in flight stays as it is.
     pub(super) fn configure(&mut self, http: &Http, connections: u32, now: Instant) {
-        self.limit = http.concurrency_limit.map(std::num::NonZeroU32::get);
+        let limit = http.concurrency_limit.map(std::num::NonZeroU32::get);
+        let before = std::mem::replace(&mut self.limit, limit);
+        self.limit_changed(before);
         self.max_held = http.hold.max_requests as usize;
         self.connections = connections;
         if std::mem::replace(&mut self.removed, false) {
@@ -336,8 +344,18 @@ impl Core {
         let held = self.slots.get_mut(slot)?;
         held.in_flight = held.in_flight.saturating_sub(1);
         let drained = held.drained().then(|| held.id.clone());
-        if held.in_flight == 0 && held.state.is_none() {
+        let gone = held.state.is_none();
+        let over = gone && held.in_flight == 0;
+        if gone {
+            self.ended_on_gone(slot);
+        }
+        if over {
             self.slots.remove(slot);
+        }
+        if self.removed {
+            self.keep_used();
+        } else if self.is_recalled(slot) {
+            self.give_back();
         }
         if !self.waiting.is_empty() {
             self.dispatch(now);
@@ -361,6 +379,7 @@ impl Core {
         self.advance(now);
         self.removed = true;
         (self.interest, self.uncounted_waiting) = (None, 0);
+        self.keep_used();
         for (_, waiter) in std::mem::take(&mut self.waiting) {
             // As above.
             let _ = waiter.tell.send(Verdict::Removed);

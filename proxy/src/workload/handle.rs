@@ -4,14 +4,15 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::{Mutex, MutexGuard};
 use rouse_api::link::{
-    self, Caller, EndpointId, Epoch, Failure, MemberId, ToScaler, WorkloadReport, WorkloadState,
+    self, Caller, EndpointId, Epoch, Failure, Granted, MemberId, OwnedOf, Term, ToScaler,
+    WorkloadReport, WorkloadState,
 };
 use rouse_api::workload::{Http, Probe, WorkloadId};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::aside::probe_until_back;
-use super::core::{Admission, Core, Manner, Quiet, Ticket, Waking};
+use super::core::{Admission, Core, Manner, Numbers, Quiet, Ticket, Waking};
 use super::fallback::{Fallback, Guest};
 use super::permit::{Permit, Wait};
 use super::probing::{Prober, probe_until_ready};
@@ -70,6 +71,8 @@ pub(crate) struct Outside {
     /// Where the reporter learns of workloads with something to report. Bounded as the pacer's.
     pub(crate) reporter: mpsc::UnboundedSender<Arc<Workload>>,
     pub(crate) prober: Arc<Prober>,
+    /// Of what is said about permits.
+    pub(crate) numbers: Numbers,
 }
 
 impl Workload {
@@ -83,8 +86,10 @@ impl Workload {
         let now = Instant::now();
         let member = outside.member.clone();
         metrics.held_limit.set(i64::from(http.hold.max_requests));
+        let numbers = outside.numbers.clone();
+        let core = Core::new(id.clone(), member, &http, connections, numbers, now);
         Self {
-            core: Mutex::new(Core::new(id.clone(), member, &http, connections, now)),
+            core: Mutex::new(core),
             id,
             held_bytes: Arc::new(Bound::new(bytes(&http))),
             http: ArcSwap::from_pointee(Settings::new(http)),
@@ -100,17 +105,63 @@ impl Workload {
         self.core.lock()
     }
 
-    pub(crate) fn configure(&self, http: Arc<Http>, connections: u32) {
+    pub(crate) fn configure(self: &Arc<Self>, http: Arc<Http>, connections: u32) {
         self.held_bytes.set(bytes(&http));
         self.metrics
             .held_limit
             .set(i64::from(http.hold.max_requests));
-        self.core
-            .lock()
-            .configure(&http, connections, Instant::now());
+        let now = Instant::now();
+        let mut core = self.core.lock();
+        core.configure(&http, connections, now);
+        let first = self.tell(&mut core, now);
+        drop(core);
+        self.register(first);
         if !self.http.load().are_of(&http) {
             self.http.store(Arc::new(Settings::new(http)));
         }
+    }
+
+    /// Tells the leader what there is to tell about permits: in the lock's order, or a word would overtake another. True: what could
+    /// not be told has to be with the reporter.
+    fn tell(&self, core: &mut Core, now: Instant) -> bool {
+        self.tell_as(false, core, now)
+    }
+
+    fn tell_as(&self, regular: bool, core: &mut Core, now: Instant) -> bool {
+        let Some(owned) = core.tell(regular, now) else {
+            return false;
+        };
+        let told = self.outside.to_scaler.try_send(ToScaler::Permits(owned));
+        if told.is_ok() {
+            return false;
+        }
+        core.unheard();
+        core.begin_look()
+    }
+
+    /// This leader is told from now on, or nobody; returns the first word, if there is something to say.
+    pub(crate) fn lead(&self, term: Option<Term>) -> Option<OwnedOf> {
+        self.core.lock().lead(term, Instant::now())
+    }
+
+    /// The leader has heard the first word of all workloads.
+    pub(crate) fn introduced(self: &Arc<Self>) {
+        let now = Instant::now();
+        let mut core = self.core.lock();
+        core.introduced();
+        let first = self.tell(&mut core, now);
+        drop(core);
+        self.register(first);
+    }
+
+    /// Takes permits that the leader gives, and gives back what it wants.
+    pub(crate) fn granted(self: &Arc<Self>, granted: &Granted) {
+        let now = Instant::now();
+        let mut core = self.core.lock();
+        core.granted(granted, now);
+        let first = self.tell(&mut core, now);
+        drop(core);
+        self.register(first);
     }
 
     /// Once per request.
@@ -151,6 +202,8 @@ impl Workload {
                 core.want(caller);
                 let first = core.begin_pace();
                 let wake = core.wake_due(now);
+                // That it couldn't be told is seen by the pacer.
+                self.tell(&mut core, now);
                 drop(core);
                 self.send(wake.map(ToScaler::Wake));
                 rouse_failpoint::pass("held");
@@ -246,11 +299,14 @@ impl Workload {
         self.core.lock().leave(ticket, now)
     }
 
-    pub(super) fn release(&self, slot: usize, counts: bool) {
+    pub(super) fn release(self: &Arc<Self>, slot: usize, counts: bool) {
+        let now = Instant::now();
         let mut core = self.core.lock();
-        let drained = core.release(slot, counts, Instant::now());
+        let drained = core.release(slot, counts, now);
+        let first = self.tell(&mut core, now);
         let quiet = core.quiet_at_last();
         drop(core);
+        self.register(first);
         self.drained(drained);
         self.quiesced(quiet);
     }
@@ -290,8 +346,10 @@ impl Workload {
     pub(crate) fn apply(self: &Arc<Self>, state: &WorkloadState) {
         self.set_fallback(state.fallback);
         let mut core = self.core.lock();
-        let drained = core.apply(state, Instant::now());
-        let first = core.repeats() && core.begin_look();
+        let now = Instant::now();
+        let drained = core.apply(state, now);
+        let first = self.tell(&mut core, now);
+        let first = first || (core.repeats() && core.begin_look());
         let begin = core.begin_probing();
         drop(core);
         self.register(first);
@@ -341,16 +399,17 @@ impl Workload {
     /// The answer to an attempt to sleep. `None`: it follows, once what is in flight uncounted has ended.
     pub(crate) fn quiesce(self: &Arc<Self>, epoch: Epoch, idle_for: Duration) -> Option<ToScaler> {
         let workload = self.id.clone();
+        let now = Instant::now();
         let mut core = self.core.lock();
-        match core.quiesce(epoch, idle_for, Instant::now()) {
+        let quiet = core.quiesce(epoch, idle_for, now);
+        let first = self.tell(&mut core, now);
+        let first = first || (quiet == Quiet::Soon && core.begin_look());
+        drop(core);
+        self.register(first);
+        match quiet {
             Quiet::Now => Some(ToScaler::Quiesced { workload, epoch }),
             Quiet::No => Some(ToScaler::Busy { workload, epoch }),
-            Quiet::Soon => {
-                let first = core.begin_look();
-                drop(core);
-                self.register(first);
-                None
-            }
+            Quiet::Soon => None,
         }
     }
 
@@ -358,17 +417,31 @@ impl Workload {
         self.core.lock().resume(epoch, Instant::now());
     }
 
-    pub(crate) fn asleep(&self, epoch: Epoch) {
-        self.core.lock().asleep(epoch);
+    pub(crate) fn asleep(self: &Arc<Self>, epoch: Epoch) {
+        let mut core = self.core.lock();
+        core.asleep(epoch);
+        let first = self.tell(&mut core, Instant::now());
+        drop(core);
+        self.register(first);
     }
 
-    pub(crate) fn remove(&self) {
-        self.core.lock().remove(Instant::now());
+    pub(crate) fn remove(self: &Arc<Self>) {
+        let now = Instant::now();
+        let mut core = self.core.lock();
+        core.remove(now);
+        let first = self.tell(&mut core, now);
+        drop(core);
+        self.register(first);
     }
 
     /// The regular look at a workload with something held. False: nothing is held any more.
-    pub(crate) fn pace(&self) -> bool {
-        let (wake, held) = self.core.lock().pace(Instant::now());
+    pub(crate) fn pace(self: &Arc<Self>) -> bool {
+        let now = Instant::now();
+        let mut core = self.core.lock();
+        let (wake, held) = core.pace(now);
+        let first = self.tell_as(true, &mut core, now);
+        drop(core);
+        self.register(first);
         self.send(wake.map(ToScaler::Wake));
         held
     }
@@ -388,6 +461,8 @@ impl Workload {
     ) -> (Option<WorkloadReport>, bool) {
         let now = Instant::now();
         let mut core = self.core.lock();
+        // One that could not be told is with the reporter already.
+        self.tell(&mut core, now);
         let look = core.look(whole, idle + LINGER, now);
         for (endpoint, ..) in core.endpoints() {
             endpoint.pool.sweep(idle, by_service, now);

@@ -38,6 +38,9 @@ pub struct EndpointStatus {
     pub state: &'static str,
     /// Requests in flight there.
     pub in_flight: u32,
+    /// With a limit: how many may be; the rest of it belongs to other proxies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permits: Option<u32>,
 }
 
 impl Workload {
@@ -57,12 +60,15 @@ impl Workload {
             quiesced: core.is_quiesced(),
             endpoints: core
                 .endpoints()
-                .map(|(endpoint, told, in_flight, aside)| EndpointStatus {
-                    id: endpoint.id.0.to_string(),
-                    address: endpoint.address,
-                    state: state(told, aside),
-                    in_flight,
-                })
+                .map(
+                    |(endpoint, told, in_flight, aside, permits)| EndpointStatus {
+                        id: endpoint.id.0.to_string(),
+                        address: endpoint.address,
+                        state: state(told, aside),
+                        in_flight,
+                        permits,
+                    },
+                )
                 .collect(),
         }
     }

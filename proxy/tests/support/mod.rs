@@ -19,8 +19,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use rouse_api::link::{
-    Endpoint, EndpointId, EndpointState, Report, RoutedWorkload, Routes, ToProxy, ToScaler,
-    WorkloadState,
+    Endpoint, EndpointId, EndpointState, Given, Granted, Owned, Recall, Report, RoutedWorkload,
+    Routes, ToProxy, ToScaler, WorkloadState,
 };
 use rouse_api::workload::{Hold, HostPattern, Http, Protocol, Route, Timeouts, WorkloadId};
 use rouse_proxy::{LinkEnds, Proxy, ProxyConfig, WorkloadStatus};
@@ -43,6 +43,26 @@ pub(crate) struct Gateway {
     reports: Arc<Mutex<Vec<Report>>>,
     listener: AbortHandle,
     version: AtomicU64,
+}
+
+/// Gives all permits of what the proxy has just come to know.
+async fn give_all(leader: &mpsc::Sender<ToProxy>, owned: Owned) {
+    for part in owned.workloads {
+        let new = part.accounts.into_iter().filter(|one| one.granted == 0);
+        let given = new.map(|account| Given {
+            endpoint: account.endpoint,
+            number: account.number,
+            granted: 1000,
+            most: None,
+        });
+        let granted = Granted {
+            workload: part.workload,
+            term: owned.term,
+            recall: Recall::default(),
+            given: given.collect(),
+        };
+        let _ = leader.send(ToProxy::Permits(granted)).await;
+    }
 }
 
 /// The workload of this name, for the host `NAME.test`.
@@ -96,13 +116,19 @@ impl Gateway {
         let proxy = Proxy::start(config, ends, &mut Registry::default())
             .await
             .unwrap();
+        for message in [ToProxy::Role { leads: Some(1) }, ToProxy::Synced] {
+            to_proxy.send(message).await.unwrap();
+        }
         let heard = Arc::new(Mutex::new(Vec::new()));
         let reports = Arc::new(Mutex::new(Vec::new()));
         let (log, told) = (heard.clone(), reports.clone());
+        let leader = to_proxy.clone();
         let listener = tokio::spawn(async move {
             while let Some(message) = said.recv().await {
                 match message {
                     ToScaler::Report(report) => told.lock().push(report),
+                    // It is the only proxy.
+                    ToScaler::Permits(owned) => give_all(&leader, owned).await,
                     message => log.lock().push(message),
                 }
             }

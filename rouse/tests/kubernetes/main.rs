@@ -38,7 +38,7 @@
 //! | FastScaleToZero | `wake::a_get_wakes_it_...` (`idleAfter: 1s`) |
 //! | ActivationScale, MinScale | `scaling::a_wake_begins_with_...`, `scaling::the_least_stays_when_nobody_asks` |
 //! | InitialScale | `triggers::a_new_workload_begins_with_...`, `triggers::a_restart_of_scalers_...` |
-//! | ActivatorOverload, SingleConcurrency | none: `concurrency.limit` is refused in a cluster by this version; `e2e_wake` has them for one proxy |
+//! | ActivatorOverload, SingleConcurrency | `permits::a_hundred_at_once_...`, `permits::one_at_a_time_over_four_proxies_...` |
 //! | DestroyPodInflight | `pods::a_deleted_pod_finishes_what_it_has` |
 //! | RevisionTimeout: start, idle | `upstream::an_answer_that_does_not_begin_...`; idle in `rouse-proxy`'s tests |
 //! | WebSocket, GRPC, also via the activator | the proxy is always in the path: as above |
@@ -65,6 +65,7 @@ mod load;
 mod named;
 mod objects;
 mod ownership;
+mod permits;
 mod pods;
 mod points;
 mod readiness;
@@ -133,6 +134,7 @@ fn main() -> ExitCode {
     let alone = [
         named::CASES,
         points::CASES,
+        permits::CASES,
         triggers::ALONE,
         faults::CASES,
         upgrade::CASES,

@@ -158,7 +158,7 @@ async fn the_definition_refuses_contradictions(cluster: &Cluster) {
         ),
         (json!({"http": http, "idleAfter": "soon"}), "idleAfter"),
         (
-            json!({"http": {"hosts": ["bad.test"], "concurrency": {"limit": 1}}}),
+            json!({"http": {"hosts": ["bad.test"], "concurrency": {"perReplica": 3, "limit": 2}}}),
             "limit",
         ),
         (json!({"http": http, "mode": "perhaps"}), "mode"),

@@ -71,6 +71,8 @@ pub(super) struct Entry {
     /// The count to begin with, until it is reached.
     pub(super) initial: Option<u32>,
     pub(super) told: Option<WorkloadState>,
+    /// The limit when permits were looked at last; `None`: never.
+    pub(super) limited: Option<Option<u32>>,
     pub(super) counted: Option<(u32, u32, u32)>,
     pub(super) marked: Option<Mark>,
 }
@@ -166,6 +168,7 @@ impl Entry {
             needs: None,
             initial,
             told: None,
+            limited: None,
             counted: None,
             marked: None,
         }

@@ -35,6 +35,7 @@ impl Entry {
         self.name_service();
         self.choose_probers(turn.members, turn.now);
         self.tell(turn);
+        self.settle_permits(turn);
     }
 
     fn decide(&mut self, turn: &Turn<'_>) -> Decision {

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rouse_api::link::{EndpointId, MemberId, Term, ToProxy, ToScaler};
+use rouse_api::link::{Capabilities, EndpointId, MemberId, Term, ToProxy, ToScaler};
 use rouse_api::workload::{Workload, WorkloadId};
 use serde::Serialize;
 
@@ -26,6 +26,8 @@ pub enum Event {
         member: MemberId,
         /// What the connection's end will say about it.
         end: SessionEnd,
+        /// What the proxy can do.
+        capabilities: Capabilities,
     },
     /// The connection is over.
     SessionClosed(SessionId),

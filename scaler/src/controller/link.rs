@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rouse_api::link::{MemberId, Report, ToProxy, ToScaler, WorkloadState};
+use rouse_api::link::{Capabilities, MemberId, Report, ToProxy, ToScaler, WorkloadState};
 use rouse_api::workload::WorkloadId;
 use tokio::time::Instant;
 
@@ -14,16 +14,17 @@ impl Controller {
     pub(super) fn opened(
         &mut self,
         session: SessionId,
-        member: MemberId,
+        (member, capabilities): (MemberId, Capabilities),
         end: SessionEnd,
         now: Instant,
         out: &mut Vec<Action>,
     ) {
-        let Some(opened) = self.members.open(session, member, end, now) else {
+        let Some(opened) = self.members.open(session, member, end, capabilities, now) else {
             out.push(Action::Close(session));
             return;
         };
         out.extend(opened.replaced.map(Action::Close));
+        self.bury_permits(opened.dead.as_slice());
         self.introduce(session, end, out);
         self.with_all(now, out, |entry, turn| {
             if let Some(dead) = opened.dead {
@@ -44,6 +45,7 @@ impl Controller {
         send(ToProxy::Routes(self.routes.clone()));
         for entry in self.entries.values() {
             let told = entry.told(&self.members);
+            let told = entry.told_to(session, &told, &self.members);
             if told != WorkloadState::empty(told.workload.clone()) {
                 send(ToProxy::State(told));
             }
@@ -73,6 +75,7 @@ impl Controller {
 
     /// Nothing more is expected of these; and everything is looked at anew.
     fn buried(&mut self, dead: &[MemberNo], now: Instant, out: &mut Vec<Action>) {
+        self.bury_permits(dead);
         self.with_all(now, out, |entry, _| {
             for member in dead {
                 entry.bury(*member);
@@ -118,6 +121,7 @@ impl Controller {
                     entry.probing.proven(endpoint, now);
                 });
             }
+            ToScaler::Permits(owned) => self.owned(member, &owned, now, out),
             ToScaler::Leaving => {
                 let dead: Vec<MemberNo> = self.members.leave(session).into_iter().collect();
                 self.buried(&dead, now, out);

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rouse_api::link::MemberId;
+use rouse_api::link::{Capabilities, MemberId, Term};
 use tokio::time::Instant;
 
 use super::SessionId;
+use super::permits::Gate;
 use crate::demand::{MemberNo, Roster};
 
 /// Past this many members a new one is refused.
@@ -33,6 +34,7 @@ pub(super) struct Members {
     /// Live hosts whose proxy has left.
     left: BTreeSet<Arc<str>>,
     next: u64,
+    gate: Gate,
 }
 
 #[derive(Debug)]
@@ -40,6 +42,7 @@ struct Known {
     id: MemberId,
     session: Option<SessionId>,
     end: SessionEnd,
+    capabilities: Capabilities,
     /// Its host was among the live ones at some time; only then does its absence say anything at once.
     seen: bool,
 }
@@ -63,6 +66,7 @@ impl Members {
             live: None,
             left: BTreeSet::new(),
             next: 0,
+            gate: Gate::default(),
         }
     }
 
@@ -72,6 +76,7 @@ impl Members {
         session: SessionId,
         id: MemberId,
         end: SessionEnd,
+        capabilities: Capabilities,
         now: Instant,
     ) -> Option<Opened> {
         let host = id.host.clone();
@@ -98,12 +103,14 @@ impl Members {
         let seen = self.is_live(&host);
         let seen = seen || self.known.get(&no).is_some_and(|known| known.seen);
         self.left.remove(&host);
+        self.gate.meet(&host);
         self.hosts.insert(host, no);
         self.sessions.insert(session, no);
         let known = Known {
             id,
             session: Some(session),
             end,
+            capabilities,
             seen,
         };
         self.known.insert(no, known);
@@ -154,6 +161,7 @@ impl Members {
             }
         }
         self.left.retain(|host| hosts.contains(host));
+        self.gate.live(&hosts);
         self.live = Some(hosts);
         for no in &dead {
             self.bury(*no);
@@ -174,15 +182,70 @@ impl Members {
             }
         }
         self.roster.leave(no);
+        self.gate.bury(no);
         self.expect();
     }
 
     /// Counts the live hosts that nobody has connected from, or not since the last one left or died.
     fn expect(&mut self) {
-        let strangers =
+        self.roster.expect(self.strangers().count());
+        self.look_at_gate();
+    }
+
+    fn strangers(&self) -> impl Iterator<Item = &Arc<str>> {
+        let stranger =
             |host: &&Arc<str>| !self.hosts.contains_key(*host) && !self.left.contains(*host);
-        let expected = self.live.iter().flatten().filter(strangers).count();
-        self.roster.expect(expected);
+        self.live.iter().flatten().filter(stranger)
+    }
+
+    fn look_at_gate(&mut self) {
+        let sharers = self
+            .known
+            .iter()
+            .filter(|(_, one)| one.capabilities.permits);
+        self.gate.look(sharers.map(|(no, _)| *no));
+    }
+
+    /// A term begins, or ends: everybody who may own permits has to tell it, those among them that have not connected yet.
+    pub(super) fn lead_permits(&mut self, leads: Option<Term>) {
+        let awaited = self.strangers().cloned().collect();
+        self.gate.lead(leads, awaited);
+        self.look_at_gate();
+    }
+
+    /// A member has told all that it owns.
+    pub(super) fn tells_permits(&mut self, no: MemberNo) {
+        self.gate.tell(no);
+        self.look_at_gate();
+    }
+
+    /// Whether everybody has.
+    pub(super) fn permits_are_told(&self) -> bool {
+        self.gate.is_open()
+    }
+
+    /// Members that keep permits, connected or not.
+    pub(super) fn permit_members(&self) -> impl Iterator<Item = MemberNo> {
+        let known = self
+            .known
+            .iter()
+            .filter(|(_, one)| one.capabilities.permits);
+        known.map(|(no, _)| *no)
+    }
+
+    pub(super) fn sharers(&self) -> u32 {
+        u32::try_from(self.permit_members().count()).unwrap_or(u32::MAX)
+    }
+
+    /// The open session of a member that keeps permits.
+    pub(super) fn permit_session(&self, no: MemberNo) -> Option<SessionId> {
+        let known = self.known.get(&no)?;
+        known.session.filter(|_| known.capabilities.permits)
+    }
+
+    pub(super) fn keeps_permits(&self, session: SessionId) -> bool {
+        let known = self.of(session).and_then(|no| self.known.get(&no));
+        known.is_some_and(|known| known.capabilities.permits)
     }
 
     pub(super) fn of(&self, session: SessionId) -> Option<MemberNo> {

@@ -21,6 +21,7 @@ impl Controller {
         if let Some(term) = term {
             self.epoch = self.epoch.max(first_epoch(term));
         }
+        self.lead_permits();
         for session in self.members.sessions() {
             out.push(Action::Send(session, ToProxy::Role { leads: term }));
         }

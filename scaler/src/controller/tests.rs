@@ -6,6 +6,7 @@ mod drain;
 mod history;
 mod lead;
 mod members;
+mod permits;
 mod probers;
 mod random;
 mod sleep;
@@ -17,8 +18,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rouse_api::link::{
-    EndpointId, EndpointState, Failure, MemberId, Report, ToProxy, ToScaler, Wake, WorkloadReport,
-    WorkloadState,
+    Capabilities, EndpointId, EndpointState, Failure, MemberId, Report, ToProxy, ToScaler, Wake,
+    WorkloadReport, WorkloadState,
 };
 use rouse_api::workload::{
     Hold, Http, Process, Protocol, Scale, Target, Timeouts, Workload, WorkloadId,
@@ -147,6 +148,7 @@ impl World {
             session,
             member,
             end,
+            capabilities: Capabilities::ALL,
         })
     }
 

@@ -85,6 +85,11 @@ impl Entry {
         }
     }
 
+    /// As proxies are told it; `None`: not at all.
+    pub(super) fn told_state(&self, replica: &Replica) -> Option<EndpointState> {
+        (!self.is_hidden()).then(|| self.endpoint_state(replica))
+    }
+
     /// Replicas that take requests.
     pub(super) fn ready(&self) -> u32 {
         let ready = self
@@ -149,7 +154,10 @@ impl Entry {
     pub(super) fn tell(&mut self, turn: &mut Turn<'_>) {
         let told = self.told(turn.members);
         if self.told.as_ref() != Some(&told) {
-            turn.broadcast(&ToProxy::State(told.clone()));
+            for session in turn.members.sessions() {
+                let told = self.told_to(session, &told, turn.members);
+                turn.out.push(Action::Send(session, ToProxy::State(told)));
+            }
             self.told = Some(told);
         }
         let counts = (self.wanted, self.ready(), self.workload.scale.min);

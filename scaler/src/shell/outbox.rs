@@ -6,8 +6,9 @@ use rouse_api::workload::WorkloadId;
 use tokio::sync::Notify;
 
 /// What waits for one proxy. A newer message replaces an older one of its kind and goes to the end, for all of them are
-/// levels; so it holds at most one table, and two messages per workload, however slow the proxy is. The role goes before
-/// everything else and the table before what is about workloads; `Synced` waits for all that it promises.
+/// levels (those on permits tell of some accounts each, and become one); so it holds at most one table, and three messages per
+/// workload, however slow the proxy is. The role goes before everything else and the table before what is about workloads; `Synced`
+/// waits for all that it promises.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     queue: Mutex<Queue>,
@@ -30,6 +31,7 @@ enum Kind {
     Routes,
     State(WorkloadId),
     Sleep(WorkloadId),
+    Permits(WorkloadId),
     Synced,
     Link,
 }
@@ -43,6 +45,7 @@ impl Kind {
             ToProxy::Quiesce { workload, .. }
             | ToProxy::Resume { workload, .. }
             | ToProxy::Asleep { workload, .. } => Self::Sleep(workload.clone()),
+            ToProxy::Permits(granted) => Self::Permits(granted.workload.clone()),
             ToProxy::Synced => Self::Synced,
             _ => Self::Link,
         }
@@ -59,13 +62,19 @@ impl Kind {
 
 impl Queue {
     /// Puts it at the end of its rank; returns the place of the one it replaces.
-    fn put(&mut self, message: ToProxy) -> Option<Place> {
+    fn put(&mut self, mut message: ToProxy) -> Option<Place> {
         let kind = Kind::of(&message);
         let place = (kind.rank(), self.next);
         self.next += 1;
         let old = self.places.insert(kind.clone(), place);
-        if let Some(old) = old {
-            self.messages.remove(&old);
+        let waiting = old.and_then(|old| self.messages.remove(&old));
+        if let (Some((_, ToProxy::Permits(before))), ToProxy::Permits(later)) =
+            (waiting, &mut message)
+        {
+            let later = std::mem::replace(later, before);
+            if let ToProxy::Permits(all) = &mut message {
+                all.absorb(later);
+            }
         }
         self.messages.insert(place, (kind, message));
         old

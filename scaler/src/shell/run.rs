@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rouse_api::link::{MemberId, ToProxy, ToScaler};
+use rouse_api::link::{Capabilities, MemberId, ToProxy, ToScaler};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -121,8 +121,8 @@ impl<P: Platform> Shell<P> {
                 self.handle(Event::Applied(workloads));
                 let _ = done.send(());
             }
-            Command::Connect(member, end, answer) => {
-                let ends = self.connect(member, end);
+            Command::Connect(member, end, capabilities, answer) => {
+                let ends = self.connect(member, end, capabilities);
                 let _ = answer.send(ends);
             }
             Command::LiveHosts(hosts, done) => {
@@ -152,7 +152,12 @@ impl<P: Platform> Shell<P> {
         }
     }
 
-    fn connect(&mut self, member: MemberId, end: SessionEnd) -> LinkEnds {
+    fn connect(
+        &mut self,
+        member: MemberId,
+        end: SessionEnd,
+        capabilities: Capabilities,
+    ) -> LinkEnds {
         self.next_session += 1;
         let session = SessionId(self.next_session);
         let seat = Seat::new();
@@ -170,6 +175,7 @@ impl<P: Platform> Shell<P> {
             session,
             member,
             end,
+            capabilities,
         });
         LinkEnds {
             to_scaler,

@@ -85,15 +85,12 @@ fn in_cluster_http(document: &mut Document, http: &HttpSpec) {
     let at = FieldPath::of("spec.http");
     let limit_at = at.key("concurrency").key("limit");
     let concurrency = http.concurrency.as_ref();
-    if concurrency.is_some_and(|concurrency| concurrency.limit.is_some()) {
-        let message = "is not supported in a cluster by this version: a limit over several proxies comes later; leave it out";
-        document.refuse(&limit_at, message);
-        if dials_service(http) {
-            let message =
-                "is service, which can't keep a limit: leave out concurrency.limit, or write pod";
-            let dial_at = at.key("upstream").key("dial");
-            document.refuse_between(&dial_at, &[limit_at], message);
-        }
+    let limited = concurrency.is_some_and(|concurrency| concurrency.limit.is_some());
+    if limited && dials_service(http) {
+        let message =
+            "is service, which can't keep a limit: leave out concurrency.limit, or write pod";
+        let dial_at = at.key("upstream").key("dial");
+        document.refuse_between(&dial_at, &[limit_at], message);
     }
 }
 

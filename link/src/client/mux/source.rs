@@ -57,7 +57,8 @@ impl Mux {
         self.metrics.linked.set(i64::from(best.is_some()));
         let Some(view) = best.and_then(|best| self.views.get(&best)) else {
             self.without = Some(self.now);
-            return Vec::new();
+            // Nobody leads, as far as is known here: what the proxy owns it keeps.
+            return vec![ToProxy::Role { leads: None }];
         };
         self.metrics.source_changes.inc();
         self.without = None;

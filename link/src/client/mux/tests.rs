@@ -248,7 +248,11 @@ fn unlinked_is_told_once_and_linked_when_one_is_back() {
     let mut scene = Scene::new();
     scene.scaler(1, None, &["a"], &[state("a", "x")]);
     assert_eq!(scene.mux.deadline(), None);
-    assert_eq!(scene.mux.down(address(1), String::new(), scene.now), []);
+    let nobody = ToProxy::Role { leads: None };
+    assert_eq!(
+        scene.mux.down(address(1), String::new(), scene.now),
+        [nobody]
+    );
     let deadline = scene.mux.deadline().unwrap();
     assert_eq!(deadline - scene.now, Duration::from_secs(30));
     assert_eq!(scene.mux.tick(deadline - Duration::from_millis(1)), []);

@@ -73,7 +73,8 @@ impl View {
             | ToProxy::Asleep { workload, .. } => {
                 self.sleeps.insert(workload.clone(), message.clone());
             }
-            ToProxy::Unlinked | ToProxy::Linked | ToProxy::ReportWhole => {}
+            // Each is said to one leader's account of it: what was said before says nothing.
+            ToProxy::Permits(_) | ToProxy::Unlinked | ToProxy::Linked | ToProxy::ReportWhole => {}
         }
     }
 

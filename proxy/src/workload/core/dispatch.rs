@@ -14,7 +14,9 @@ impl Core {
             .allowance()
             .min(self.limit.unwrap_or(u32::MAX))
             .min(self.connections);
-        slot.in_flight < most && (self.dial() != Dial::Kept || slot.endpoint.pool.has_kept())
+        let owned = self.limit.map_or(u32::MAX, |_| slot.account.owned);
+        slot.in_flight < most.min(owned)
+            && (self.dial() != Dial::Kept || slot.endpoint.pool.has_kept())
     }
 
     /// How endpoints are reached at this moment.

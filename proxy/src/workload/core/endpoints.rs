@@ -29,7 +29,13 @@ impl Core {
                 .find(|(_, slot)| slot.id == told.id && slot.state.is_some());
             let key = match known.map(|(key, _)| key) {
                 Some(key) => key,
-                None => self.slots.insert(Slot::new(told, now)),
+                None => {
+                    let mut slot = Slot::new(told, now);
+                    if limited {
+                        slot.account = self.permits.open(0);
+                    }
+                    self.slots.insert(slot)
+                }
             };
             self.slots[key].tell(told, limited, now);
         }
@@ -50,9 +56,13 @@ impl Core {
                 told.id == slot.id && told.address == slot.endpoint.address
             };
             if !state.endpoints.iter().any(same) {
-                slot.state = None;
+                let known = slot.state.take().is_some();
                 slot.endpoint.close();
-                if slot.in_flight == 0 {
+                let over = slot.in_flight == 0;
+                if known {
+                    self.close_account(key);
+                }
+                if over {
                     self.slots.remove(key);
                 }
             }
@@ -173,12 +183,19 @@ impl Core {
             .any(|(_, slot)| slot.id == *id && slot.state.is_some())
     }
 
-    /// Every endpoint with its state, in flight, and whether it is set aside.
+    /// Every endpoint with its state, in flight, whether it is set aside, and what is owned of its permits if there is a limit.
     pub(in crate::workload) fn endpoints(
         &self,
-    ) -> impl Iterator<Item = (&Endpoint, EndpointState, u32, bool)> {
+    ) -> impl Iterator<Item = (&Endpoint, EndpointState, u32, bool, Option<u32>)> {
         self.slots.iter().filter_map(|(_, slot)| {
-            Some((&*slot.endpoint, slot.state?, slot.in_flight, slot.aside))
+            let permits = self.limit.map(|_| slot.account.owned);
+            Some((
+                &*slot.endpoint,
+                slot.state?,
+                slot.in_flight,
+                slot.aside,
+                permits,
+            ))
         })
     }
 

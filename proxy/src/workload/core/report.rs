@@ -25,7 +25,8 @@ impl Core {
     /// Whether something is told again and again until the scaler acts on it.
     pub(in crate::workload) fn repeats(&self) -> bool {
         let mut slots = self.slots.iter();
-        slots.any(|(_, slot)| slot.proven || slot.drained()) || self.owed.is_some()
+        let told_again = self.permits.waits() || self.owed.is_some();
+        told_again || slots.any(|(_, slot)| slot.proven || slot.drained())
     }
 
     /// The regular look. `whole`: with an entry if there ever was a request. `linger`: how long after its last demand a

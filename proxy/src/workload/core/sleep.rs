@@ -37,6 +37,7 @@ impl Core {
         }
         self.quiesced = Some(epoch);
         self.part_with_guests(now);
+        self.give_back();
         if self.in_flight == 0 {
             return Quiet::Now;
         }
@@ -63,6 +64,7 @@ impl Core {
             (self.quiesced, self.owed) = (None, None);
             for key in self.slots.iter().map(|(key, _)| key).collect::<Vec<_>>() {
                 self.slots[key].endpoint.close();
+                self.close_account(key);
                 self.slots.remove(key);
             }
             self.stages = Stages::default();

@@ -9,6 +9,8 @@ use tokio::time::Instant;
 use crate::endpoint::Endpoint;
 use crate::workload::ramp::Ramp;
 
+use super::permits::Account;
+
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) id: EndpointId,
@@ -16,6 +18,8 @@ pub(super) struct Slot {
     /// None: the endpoint has gone, the slot stays until its last request has ended.
     pub(super) state: Option<EndpointState>,
     pub(super) in_flight: u32,
+    /// What is owned of its permits.
+    pub(super) account: Account,
     pub(super) ramp: Ramp,
     pub(super) aside: bool,
     pub(super) failures: u32,
@@ -35,6 +39,7 @@ impl Slot {
             endpoint: Arc::new(Endpoint::new(told.id.clone(), told.address)),
             state: Some(EndpointState::Starting),
             in_flight: 0,
+            account: Account::default(),
             ramp: Ramp::open(now),
             aside: false,
             failures: 0,
@@ -90,6 +95,24 @@ impl Slot {
     /// Whether it takes new requests.
     pub(super) fn takes(&self) -> bool {
         self.state == Some(EndpointState::Ready) && !self.aside
+    }
+
+    /// Whether held requests may go there, now or soon.
+    pub(super) fn serves(&self) -> bool {
+        self.matters() && !self.aside
+    }
+
+    /// Whether its permits are of use to anybody.
+    pub(super) fn matters(&self) -> bool {
+        matches!(
+            self.state,
+            Some(EndpointState::Ready | EndpointState::Starting)
+        )
+    }
+
+    /// Permits that are owned and not in use.
+    pub(super) fn idle(&self) -> u32 {
+        self.account.owned.saturating_sub(self.in_flight)
     }
 
     /// Draining, with nothing in flight.

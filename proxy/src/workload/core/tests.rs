@@ -10,6 +10,7 @@ use super::*;
 
 mod cluster;
 mod manner;
+mod permits;
 
 fn http(limit: Option<u32>, max_held: u32) -> Http {
     Http {
@@ -45,8 +46,16 @@ fn core(limit: Option<u32>, max_held: u32, now: Instant) -> Core {
         member(),
         &http(limit, max_held),
         1024,
+        Numbers::default(),
         now,
     )
+}
+
+/// As it is for the only proxy: the leader gives all permits of these endpoints.
+fn apply(core: &mut Core, told: &WorkloadState, now: Instant) -> Vec<EndpointId> {
+    let drained = core.apply(told, now);
+    permits::give_all(core, now);
+    drained
 }
 
 fn state(endpoints: &[(&str, EndpointState)]) -> WorkloadState {
@@ -96,9 +105,9 @@ fn the_held_leave_in_order_within_the_limit() {
     let now = Instant::now();
     let mut core = core(Some(1), 10, now);
     let mut verdicts: Vec<_> = (0..3).map(|_| waits(request(&mut core, now).1)).collect();
-    core.apply(&state(&[("a", Starting)]), now);
+    apply(&mut core, &state(&[("a", Starting)]), now);
     assert!(verdicts.iter_mut().all(|verdict| went(verdict).is_none()));
-    core.apply(&state(&[("a", Ready)]), now);
+    apply(&mut core, &state(&[("a", Ready)]), now);
     let first = went(&mut verdicts[0]).unwrap();
     assert!(went(&mut verdicts[1]).is_none());
     core.release(first, true, now);
@@ -112,7 +121,7 @@ fn the_held_leave_in_order_within_the_limit() {
 fn a_newcomer_does_not_overtake() {
     let now = Instant::now();
     let mut core = core(Some(1), 10, now);
-    core.apply(&state(&[("a", Ready)]), now);
+    apply(&mut core, &state(&[("a", Ready)]), now);
     let slot = goes(request(&mut core, now).1);
     let mut held = waits(request(&mut core, now).1);
     let mut late = waits(request(&mut core, now).1);
@@ -138,7 +147,7 @@ fn a_grant_to_one_that_has_left_goes_to_the_next() {
     let mut core = core(Some(1), 10, now);
     drop(waits(request(&mut core, now).1));
     let mut next = waits(request(&mut core, now).1);
-    core.apply(&state(&[("a", Ready)]), now);
+    apply(&mut core, &state(&[("a", Ready)]), now);
     assert!(went(&mut next).is_some());
     assert_eq!(core.in_flight(), 1);
 }
@@ -403,7 +412,7 @@ proptest! {
                     let mut told: Vec<_> = endpoints.iter().map(|(id, state)| (names[usize::from(*id)], states[usize::from(*state)])).collect();
                     told.sort_by_key(|(id, _)| *id);
                     told.dedup_by_key(|(id, _)| *id);
-                    core.apply(&state(&told), now);
+                    apply(&mut core, &state(&told), now);
                 }
                 Step::Quiesce => {
                     epoch += 1;

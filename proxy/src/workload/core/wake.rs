@@ -23,6 +23,7 @@ impl Core {
             self.slots[*key].ramp.tick(now);
         }
         self.dispatch(now);
+        self.give_back();
         self.expire(now);
         self.paced = !self.waiting.is_empty() || (self.is_of_interest() && !self.is_awake());
         (self.wake_due(now), self.paced)

@@ -156,7 +156,7 @@ fn unlinked_a_limited_workload_waits_for_a_connection_or_the_link() {
     let mut core = core(Some(1), 10, now);
     let mut told = state(&[("a", Ready)]);
     told.service = Some(SocketAddr::from(([10, 0, 0, 1], 80)));
-    core.apply(&told, now);
+    apply(&mut core, &told, now);
     core.set_unlinked(true, now);
     let mut held = waits(request(&mut core, now).1);
     core.pace(now);

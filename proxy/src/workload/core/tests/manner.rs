@@ -40,7 +40,7 @@ fn what_is_no_demand_is_served_awake_and_refused_asleep() {
 fn what_is_no_demand_leaves_no_trace_in_reports() {
     let start = Instant::now();
     let mut core = core(Some(1), 10, start);
-    core.apply(&state(&[("a", Ready)]), start);
+    apply(&mut core, &state(&[("a", Ready)]), start);
     let slot = goes(admit(&mut core, Manner::UNCOUNTED, start));
     let mut second = waits(admit(&mut core, Manner::UNCOUNTED, start));
     let later = start + IDLE;
@@ -70,7 +70,7 @@ fn slot_of(core: &Core) -> usize {
 fn the_last_replica_stays_under_what_is_no_demand() {
     let now = Instant::now();
     let mut core = core(Some(2), 10, now);
-    core.apply(&state(&[("a", Ready)]), now);
+    apply(&mut core, &state(&[("a", Ready)]), now);
     let first = goes(admit(&mut core, Manner::UNCOUNTED, now));
     let second = goes(admit(&mut core, Manner::UNCOUNTED, now));
     let mut third = waits(admit(&mut core, Manner::UNCOUNTED, now));
@@ -112,11 +112,11 @@ fn demand_ends_a_quiesce_that_waits() {
 fn guests_go_when_the_replicas_do() {
     let now = Instant::now();
     let mut core = core(Some(1), 10, now);
-    core.apply(&state(&[("a", Ready)]), now);
+    apply(&mut core, &state(&[("a", Ready)]), now);
     goes(admit(&mut core, Manner::DEMAND, now));
     let mut guest = waits(admit(&mut core, Manner::GUEST, now));
     let mut held = waits(admit(&mut core, Manner::DEMAND, now));
-    core.apply(&state(&[]), now);
+    apply(&mut core, &state(&[]), now);
     assert!(matches!(guest.try_recv(), Ok(Verdict::Asleep)));
     assert!(held.try_recv().is_err(), "it may wake");
     assert_eq!(core.wake_due(now).unwrap().held, 1);
