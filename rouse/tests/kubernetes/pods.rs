@@ -84,7 +84,8 @@ async fn a_killed_pods_idempotent_requests_are_sent_again(cluster: &Cluster) {
     space.end().await;
 }
 
-/// Requests one after the other on each of so many clients, until told to end; every answer must be a 200.
+/// Requests one after the other on each of so many clients, until told to end; every answer must be a 200. Each takes long against what
+/// a busy machine needs between two, so that about as many are in flight as there are clients.
 pub(crate) async fn traffic(
     space: &Space<'_>,
     name: &str,
@@ -95,7 +96,7 @@ pub(crate) async fn traffic(
         let mut answered = 0;
         while !end.load(Ordering::Relaxed) {
             let id = format!("{name}-{at}-{answered}");
-            let request = get(&space.host(name), "/?latency=20ms").with("x-request-id", &id);
+            let request = get(&space.host(name), "/?latency=200ms").with("x-request-id", &id);
             let answer = space.send(at, request).await;
             assert_eq!(answer.status, 200, "{id}: {answer:?}");
             answered += 1;
