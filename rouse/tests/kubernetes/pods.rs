@@ -137,7 +137,7 @@ async fn a_rolling_update_under_load_loses_nothing(cluster: &Cluster) {
         end.store(true, Ordering::Relaxed);
     };
     let (answered, ()) = tokio::join!(traffic(&space, "hello", 8, &end), update);
-    assert!(answered > 50, "{answered}");
+    assert!(answered > 20, "{answered}");
     space.end().await;
 }
 
@@ -158,7 +158,7 @@ async fn scale_in_under_load_loses_nothing(cluster: &Cluster) {
         end.store(true, Ordering::Relaxed);
     };
     let (answered, ()) = tokio::join!(traffic(&space, "hello", 8, &end), shrink);
-    assert!(answered > 50, "{answered}");
+    assert!(answered > 20, "{answered}");
     space.end().await;
 }
 

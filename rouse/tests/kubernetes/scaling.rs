@@ -113,7 +113,7 @@ async fn pods_deleted_again_and_again_lose_nothing(cluster: &Cluster) {
         end.store(true, Ordering::Relaxed);
     };
     let (answered, ()) = tokio::join!(traffic(&space, "hello", 4, &end), chaos);
-    assert!(answered > 50, "{answered}");
+    assert!(answered > 20, "{answered}");
     space.end().await;
 }
 
