@@ -46,9 +46,21 @@ impl Entry {
                 self.stand(turn);
             }
         }
+        if self.wanted == 0 && self.is_shared() {
+            self.doom(turn);
+        }
         if first && turn.leads.is_some_and(|term| term > 0) {
             let level = self.level(*turn.epoch);
             level.iter().for_each(|level| turn.broadcast(level));
+        }
+    }
+
+    /// With the count at zero, whoever set it, everything that is still there goes; also when the count is above zero again
+    /// before that is seen, or requests would be sent to what is about to end.
+    fn doom(&mut self, turn: &Turn<'_>) {
+        let live: Vec<_> = self.live().map(|replica| replica.id.clone()).collect();
+        for id in live {
+            self.leaving.entry(id).or_insert(turn.now);
         }
     }
 

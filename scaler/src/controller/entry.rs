@@ -55,7 +55,7 @@ pub(super) struct Entry {
     pub(super) drain: BTreeMap<EndpointId, Victim>,
     /// Drained in vain since the count was to go down; they take requests again.
     pub(super) busy: BTreeSet<EndpointId>,
-    /// Given to the platform as victims, still observed; since when.
+    /// To go, and still observed; since when there are as few as there shall be.
     pub(super) leaving: BTreeMap<EndpointId, Instant>,
     /// The oldest held request of the latest Wake arrived then.
     pub(super) asked_since: Option<Instant>,

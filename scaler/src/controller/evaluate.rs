@@ -205,7 +205,8 @@ impl Entry {
         self.policy.requests || self.demand.current() > 0
     }
 
-    /// Victims that the platform did not take, for it chose others, stay; known once it has as few as it shall have.
+    /// Victims that the platform did not take, for it chose others, stay; known once it has had as few as it shall have for a while:
+    /// what has just been raised again may still be the old ones, whose end is not seen yet.
     fn keep_victims(&mut self, turn: &Turn<'_>) {
         let wanted = usize::try_from(self.wanted).unwrap_or(usize::MAX);
         let settled = self.scaling.is_none() && self.wanted > 0 && self.live().count() <= wanted;
@@ -213,6 +214,10 @@ impl Entry {
             let settle = turn.config.settle_after;
             self.leaving
                 .retain(|_, since| turn.now.saturating_duration_since(*since) < settle);
+        } else {
+            self.leaving
+                .values_mut()
+                .for_each(|since| *since = turn.now);
         }
     }
 

@@ -225,3 +225,32 @@ fn leading_again_in_a_later_term_old_attempts_end_in_the_new_one() {
     let (workload, epoch) = (hello(), 5 << 32);
     assert!(sent(&done, A).contains(&ToProxy::Asleep { workload, epoch }));
 }
+
+/// Found by the simulation: another scaler had put it to sleep and woken it again, and the end of the old replica was not seen yet.
+#[test]
+fn what_was_there_at_zero_gets_nothing_more_when_the_count_rises_again() {
+    let mut world = World::cluster(None, &[A]);
+    world.sees(1, 1, &[("old", READY)]);
+    world.sees(2, 0, &[("old", READY)]);
+    let risen = world.sees(3, 1, &[("old", READY)]);
+    let draining = [("old".to_owned(), EndpointState::Draining)];
+    assert_eq!(endpoints(&risen, A), draining);
+    // Nobody has acted on the zero: it is still there long after, and stays.
+    world.now += SECOND * 2;
+    let later = world.event(Event::Tick);
+    let ready = [("old".to_owned(), EndpointState::Ready)];
+    assert_eq!(endpoints(&later, A), ready);
+}
+
+/// Found by the simulation: the zero took long to be written, and the count was raised at once to as many as there had been.
+#[test]
+fn victims_are_taken_for_kept_only_when_the_count_has_fitted_for_a_while() {
+    let mut world = World::cluster(None, &[A]);
+    world.sees(1, 1, &[("old", READY)]);
+    world.sees(2, 0, &[("old", READY)]);
+    world.now += SECOND * 3;
+    world.event(Event::Tick);
+    let risen = world.sees(3, 1, &[("old", READY)]);
+    let draining = [("old".to_owned(), EndpointState::Draining)];
+    assert_eq!(endpoints(&risen, A), draining);
+}
