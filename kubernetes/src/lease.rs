@@ -2,7 +2,8 @@
 //!
 //! [`election`] decides, without IO; this module carries its requests out and publishes what follows from the answers.
 
-mod election;
+pub(crate) mod election;
+mod reign;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use election::Timing;
 use election::{Answer, Election, Request, Step};
+pub use reign::Reign;
 use store::{KubeStore, Store};
 
 /// Between two attempts to give the lease back.
@@ -58,20 +60,22 @@ impl LeaseConfig {
 /// A term is never 0, larger than each before it, and above those that others tell of in `known`: a Lease that was deleted has
 /// forgotten them, and proxies don't hear a leader of a lower one. A leader that learns of a higher one goes on in one above it.
 /// The sender is dropped when the lease was given back or could not be in time:
-/// [`released`] waits for it.
+/// [`released`] waits for it. `reign` is kept up to date.
 #[must_use]
 pub fn run(
     client: Client,
     config: LeaseConfig,
     known: watch::Receiver<Term>,
+    reign: Reign,
     stop: CancellationToken,
 ) -> watch::Receiver<Option<Term>> {
     let (publish, term) = watch::channel(None);
     let store = KubeStore::new(client, &config);
     tokio::spawn(async move {
         let identity = format!("{}_{:016x}", config.identity, fastrand::u64(..));
-        campaign(&store, &identity, config.timing, &known, &stop, &publish).await;
-        publish.send_replace(None);
+        let told = Told { publish, reign };
+        campaign(&store, &identity, config.timing, &known, &stop, &told).await;
+        told.end();
         let released = release(&store, &identity);
         if tokio::time::timeout(config.release, released)
             .await
@@ -94,7 +98,7 @@ async fn campaign<S: Store>(
     timing: Timing,
     known: &watch::Receiver<Term>,
     stop: &CancellationToken,
-    publish: &watch::Sender<Option<Term>>,
+    told: &Told,
 ) {
     let mut election = Election::new(identity, timing);
     let mut failing = false;
@@ -102,7 +106,7 @@ async fn campaign<S: Store>(
         let now = Instant::now();
         election.know(*known.borrow());
         let step = election.step(now);
-        tell(publish, election.term(now));
+        told.tell(&election, now);
         let request = match step {
             Step::Send(request) => request,
             Step::Wait(until) => {
@@ -131,18 +135,36 @@ async fn ask<S: Store>(store: &S, request: &Request) -> Answer {
     }
 }
 
-fn tell(publish: &watch::Sender<Option<Term>>, term: Option<Term>) {
-    publish.send_if_modified(|published| {
-        let changed = *published != term;
-        if changed {
-            match term {
-                Some(term) => tracing::info!(term, "this scaler leads"),
-                None => tracing::info!("this scaler leads no longer"),
+/// Those who must know.
+struct Told {
+    publish: watch::Sender<Option<Term>>,
+    reign: Reign,
+}
+
+impl Told {
+    fn tell(&self, election: &Election, now: Instant) {
+        self.reign.set(election.until());
+        self.say(election.term(now));
+    }
+
+    fn end(&self) {
+        self.reign.set(None);
+        self.publish.send_replace(None);
+    }
+
+    fn say(&self, term: Option<Term>) {
+        self.publish.send_if_modified(|published| {
+            let changed = *published != term;
+            if changed {
+                match term {
+                    Some(term) => tracing::info!(term, "this scaler leads"),
+                    None => tracing::info!("this scaler leads no longer"),
+                }
+                *published = term;
             }
-            *published = term;
-        }
-        changed
-    });
+            changed
+        });
+    }
 }
 
 /// Once per spell, not every half second of an outage.

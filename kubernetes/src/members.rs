@@ -4,18 +4,23 @@ mod index;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 use tokio::sync::mpsc;
+use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
 pub use index::MemberIndex;
 
 /// Sets that wait for the reader; beyond them the watch waits, and the API server keeps what follows.
 const BACKLOG: usize = 64;
+
+/// Between two times that the same is said.
+const AGAIN: Duration = Duration::from_mins(1);
 
 /// Which Pods are proxies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +36,8 @@ pub struct MembersConfig {
 /// Watches the proxies' Pods until `stop`. Each message is the set of UIDs of all that are alive, whole.
 ///
 /// The first comes once all Pods have been listed. Of a container that restarted two sets tell, one without its Pod and one with it
-/// again, also if nothing was seen in between. Every set must be heeded in order: none is left out. While Pods can't be watched nothing
-/// is said, and the last set stands.
+/// again, also if nothing was seen in between. Every set must be heeded in order: none is left out. The last is said again every minute,
+/// for those whose whole life was missed; while Pods can't be watched nothing is said, and it stands.
 #[must_use]
 pub fn run(
     client: Client,
@@ -54,16 +59,28 @@ async fn follow(client: Client, config: MembersConfig, sets: mpsc::Sender<BTreeS
     let selection = watcher::Config::default().labels(&config.selector);
     let mut events = std::pin::pin!(watcher(pods, selection).default_backoff());
     let mut index = MemberIndex::new(&config.container);
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(event) => {
-                for set in index.take(event) {
-                    if sets.send(set).await.is_err() {
-                        return;
-                    }
+    let mut again = interval(AGAIN);
+    let mut watching = false;
+    loop {
+        let said = tokio::select! {
+            event = events.next() => match event {
+                None => return,
+                Some(Ok(event)) => {
+                    watching = true;
+                    index.take(event)
                 }
+                Some(Err(error)) => {
+                    watching = false;
+                    tracing::warn!(%error, "the proxies' Pods can't be watched");
+                    continue;
+                }
+            },
+            _ = again.tick() => index.known().filter(|_| watching).into_iter().collect(),
+        };
+        for set in said {
+            if sets.send(set).await.is_err() {
+                return;
             }
-            Err(error) => tracing::warn!(%error, "the proxies' Pods can't be watched"),
         }
     }
 }

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::facts::Objects;
 use crate::index::{Index, UNSCHEDULABLE_WAIT};
+use crate::lease::Reign;
 use crate::scale::{Change, Scaler};
 use crate::shared::{Shared, scalable};
 
@@ -61,17 +62,18 @@ pub struct Workloads {
 pub struct Readiness(Arc<Shared>);
 
 /// Begins to watch; everything ends when the platform is dropped. `leads`: whether this process leads: the leader wakes what a deleted
-/// ScaledWorkload leaves asleep. Needs a tokio runtime.
+/// ScaledWorkload leaves asleep; `reign`: until when, for nothing is lowered by another. Needs a tokio runtime.
 #[must_use]
 pub fn start(
     client: Client,
     config: &WatchConfig,
     leads: watch::Receiver<bool>,
+    reign: Reign,
 ) -> (KubernetesPlatform, Workloads, Objects, Readiness) {
     let shared = Shared::new(Index::new(config.unschedulable_wait));
     let objects = Objects::new(shared.clone());
     shared.tell(objects.clone());
-    let scaler = Arc::new(Scaler::new(client.clone(), shared.clone()));
+    let scaler = Arc::new(Scaler::new(client.clone(), shared.clone(), reign));
     let mut tasks = crate::watch::start(&client, config.namespaces.as_deref(), &shared);
     tasks.spawn(orphans::tend(shared.clone(), scaler.clone(), leads));
     let workloads = Workloads {

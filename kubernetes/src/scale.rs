@@ -1,6 +1,7 @@
 //! Counts, changed through the scale subresource.
 
-mod answer;
+pub(crate) mod answer;
+pub(crate) mod attempts;
 pub(crate) mod cost;
 mod request;
 #[cfg(test)]
@@ -14,40 +15,21 @@ use kube::Client;
 use parking_lot::Mutex;
 use rouse_api::workload::{Scalable, WorkloadId};
 use rouse_scaler::platform::{Count, PlatformError};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::index::event::{Change as Seen, Event};
 use crate::index::target::TargetKey;
+use crate::lease::Reign;
 use crate::shared::Shared;
 use answer::Answer;
+use attempts::{Attempts, REQUEST, Step};
 use cost::{Costs, PodCost};
-
-/// For one request with its answer.
-const REQUEST: Duration = Duration::from_secs(5);
-
-/// For a whole scale, with everything that is tried again.
-const DEADLINE: Duration = Duration::from_secs(25);
-
-/// The same downwards, by a leader. Another may lead when this one has not renewed its Lease for [4 s](crate::lease::Timing::lease):
-/// what was begun after a renewal and is given up by now can't follow the other's word to send again.
-const DEADLINE_DOWN: Duration = Duration::from_secs(3);
-
-/// For one request with its answer, downwards: one that got none is looked after within the deadline.
-const REQUEST_DOWN: Duration = Duration::from_secs(1);
-
-/// The first pause before another try, when the API server names none; doubled each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
-/// The longest pause of our own choice.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-/// Tries that find another count or version than just before, in a row; more mean that something else is wrong.
-const MOST_CONFLICTS: u32 = 8;
 
 /// Changes counts.
 pub(crate) struct Scaler {
     client: Client,
     shared: Arc<Shared>,
+    reign: Reign,
     costs: Costs,
     /// Plurals of custom kinds, by apiVersion and kind: as many as workloads name.
     plurals: Mutex<HashMap<(String, String), String>>,
@@ -78,43 +60,15 @@ impl Change {
     fn key(&self) -> TargetKey {
         TargetKey::of(&self.namespace, &self.scalable)
     }
-
-    fn raises(&self) -> bool {
-        self.to >= self.from
-    }
-
-    /// For all of it, and for one request.
-    fn deadlines(&self) -> (Duration, Duration) {
-        if self.raises() {
-            (DEADLINE, REQUEST)
-        } else {
-            (DEADLINE_DOWN, REQUEST_DOWN)
-        }
-    }
-
-    /// Whether a count that is there already is an answer.
-    fn settled(&self, count: Count) -> Option<Result<Count, PlatformError>> {
-        if self.raises() {
-            // Who has set it to zero meanwhile may have meant it: whether it is woken is decided anew.
-            let stopped = self.from > 0 && count.replicas == 0;
-            return match count.replicas >= self.to {
-                true => Some(Ok(count)),
-                false => stopped.then_some(Err(PlatformError::Changed(count))),
-            };
-        }
-        if count.replicas == self.to {
-            return Some(Ok(count));
-        }
-        (count.replicas != self.from).then_some(Err(PlatformError::Changed(count)))
-    }
 }
 
 impl Scaler {
-    pub(crate) fn new(client: Client, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(client: Client, shared: Arc<Shared>, reign: Reign) -> Self {
         Self {
             costs: Costs::new(client.clone()),
             client,
             shared,
+            reign,
             plurals: Mutex::default(),
         }
     }
@@ -129,15 +83,22 @@ impl Scaler {
 
     /// Up: never lowers, returns what is there when that is as much. Down: only from the count that is believed.
     pub(crate) async fn scale(&self, change: Change) -> Result<Count, PlatformError> {
-        let (deadline, _) = change.deadlines();
-        let until = Instant::now() + deadline;
+        let begun = Instant::now();
+        let reign = self.reign.until();
+        let until = attempts::deadline((change.from, change.to), reign, begun);
+        if until <= begun {
+            return Err(PlatformError::Refused(format!(
+                "{} is not lowered by a scaler that leads no longer",
+                change.key()
+            )));
+        }
         let mut last = "nothing was tried".to_owned();
-        match timeout(deadline, self.attempts(&change, until, &mut last)).await {
+        match timeout_at(until, self.attempts(&change, until, &mut last)).await {
             Ok(result) => result,
             Err(_) => Err(PlatformError::Refused(format!(
-                "{} was not scaled within {} s: {last}",
+                "{} was not scaled within {:.0} s: {last}",
                 change.key(),
-                deadline.as_secs()
+                (until - begun).as_secs_f64()
             ))),
         }
     }
@@ -149,76 +110,36 @@ impl Scaler {
         last: &mut String,
     ) -> Result<Count, PlatformError> {
         let key = change.key();
-        let limit = change.deadlines().1;
         let path = self.path(change).await?;
-        let (mut pause, mut conflicts) = (FIRST_PAUSE, 0);
         let known = self
             .shared
             .with(|index| index.target_of(&key).map(|target| target.count));
-        // What is known may be old: whether there is nothing to do only the API server can tell.
-        let mut current = known.filter(|count| change.settled(*count).is_none());
-        let mut looked = false;
+        let counts = (change.from, change.to);
+        let mut attempts = Attempts::new(key.to_string(), counts, known, until);
         loop {
+            let unclear = || self.shared.with(|index| index.is_unclear(&key));
+            let (step, limit) = (attempts.step(Instant::now(), unclear()), attempts.limit());
             // Before every try: it may have been paused, stopped or taken over since the one before.
-            if let Some(why) = self.forbidden(change) {
+            let forbidden = self.forbidden(change);
+            if let Some(why) = forbidden.filter(|_| !matches!(step, Step::End(_))) {
                 return Err(PlatformError::Refused(why));
             }
-            // A process that was stopped for a while must not go on where it was.
-            if Instant::now() >= until {
-                return Err(PlatformError::Refused(format!(
-                    "{key} was not scaled in time: {last}"
-                )));
-            }
-            let look =
-                change.raises() && !looked && self.shared.with(|index| index.is_unclear(&key));
-            let answer = match current {
-                _ if look => self.look(&key, &path, limit).await,
-                Some(count) => self.patch(change, &path, count).await,
-                None => self.send(request::get(&path), limit).await,
+            let answer = match &step {
+                Step::Look => self.send(request::get(&path), limit).await,
+                Step::Examine => self.look(&key, &path, limit).await,
+                Step::Patch(count) => self.patch(change, &path, *count, limit).await,
+                Step::Wait(until) => {
+                    sleep_until(*until).await;
+                    continue;
+                }
+                Step::End(end) => return end.clone(),
             };
-            match answer {
-                Answer::Count(count) => {
-                    let ours = current.is_some() && !look;
-                    self.shared.counted(&key, count, ours);
-                    if ours {
-                        return Ok(count);
-                    }
-                    looked = look;
-                    current = Some(count);
-                    if !look && self.shared.with(|index| index.is_unclear(&key)) {
-                        continue;
-                    }
-                    if let Some(settled) = change.settled(count) {
-                        return settled;
-                    }
-                }
-                // It is another count, or another version: look again.
-                Answer::Conflict(why) => {
-                    conflicts += 1;
-                    if conflicts >= MOST_CONFLICTS {
-                        return Err(PlatformError::Refused(format!(
-                            "{key} was not scaled: {why}"
-                        )));
-                    }
-                    current = None;
-                }
-                Answer::Later { after, why } => {
-                    let wait = after.unwrap_or(pause);
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                    *last = why;
-                    if Instant::now() + wait >= until {
-                        return Err(PlatformError::Refused(format!(
-                            "{key} was not scaled: {last}"
-                        )));
-                    }
-                    sleep(wait).await;
-                    // It may have been done although no answer came.
-                    current = None;
-                }
-                Answer::Refused(why) => {
-                    return Err(PlatformError::Refused(format!("{key}: {why}")));
-                }
+            if let Answer::Count(count) = answer {
+                let ours = matches!(step, Step::Patch(_));
+                self.shared.counted(&key, count, ours);
             }
+            attempts.answered(&step, answer, unclear(), Instant::now());
+            attempts.last().clone_into(last);
         }
     }
 
@@ -247,8 +168,8 @@ impl Scaler {
         answer
     }
 
-    async fn patch(&self, change: &Change, path: &str, count: Count) -> Answer {
-        let (to, limit) = (change.to, change.deadlines().1);
+    async fn patch(&self, change: &Change, path: &str, count: Count, limit: Duration) -> Answer {
+        let to = change.to;
         let request = if to == 0 && change.key().is_built_in() {
             request::sleep(path, &change.scalable.name, &change.namespace, count)
         } else {

@@ -9,7 +9,7 @@ use rouse_api::link::{Capabilities, MemberId, Term};
 use rouse_api::workload::WorkloadId;
 use rouse_kubernetes::events;
 use rouse_kubernetes::facts::Objects;
-use rouse_kubernetes::lease::{self, LeaseConfig};
+use rouse_kubernetes::lease::{self, LeaseConfig, Reign};
 use rouse_kubernetes::members::{self, MembersConfig};
 use rouse_kubernetes::platform::{self, KubernetesPlatform, Readiness, WatchConfig, Workloads};
 use rouse_kubernetes::status::{self, KubeSink, Limits, Scaled};
@@ -92,6 +92,7 @@ struct Watched {
     workloads: Workloads,
     objects: Objects,
     hosts: mpsc::Receiver<BTreeSet<Arc<str>>>,
+    reign: Reign,
 }
 
 /// What ends with the process.
@@ -115,12 +116,13 @@ impl Control {
         let client = client.map_err(|error| Error::Failed(format!("rouse: {error}")))?;
         let stop = CancellationToken::new();
         let (leads, led) = watch::channel(false);
+        let reign = Reign::default();
         let config = WatchConfig {
             namespaces: (!args.namespaces.is_empty()).then(|| args.namespaces.clone()),
             ..WatchConfig::default()
         };
         let (platform, workloads, objects, readiness) =
-            platform::start(client.clone(), &config, led);
+            platform::start(client.clone(), &config, led, reign.clone());
         let config = ScalerConfig {
             leads: None,
             ..args.scaler()
@@ -148,6 +150,7 @@ impl Control {
                 workloads,
                 objects,
                 hosts,
+                reign,
             },
         ))
     }
@@ -172,7 +175,13 @@ impl Control {
         let lease = LeaseConfig::new(&args.lease.namespace, &args.lease.name, &args.identity);
         // Above what proxies know: a Lease that was deleted has forgotten the terms before.
         let known = server.terms();
-        let term = lease::run(self.client.clone(), lease, known, self.stop.clone());
+        let term = lease::run(
+            self.client.clone(),
+            lease,
+            known,
+            watched.reign,
+            self.stop.clone(),
+        );
         tokio::spawn(self.clone().follow_workloads(watched.workloads));
         tokio::spawn(self.clone().follow_hosts(watched.hosts));
         tokio::spawn(self.clone().follow_lease(term.clone()));

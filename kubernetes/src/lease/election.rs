@@ -52,24 +52,24 @@ const HIGHEST_TOLD: Term = 1 << 30;
 
 /// What matters of a Lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// `metadata.resourceVersion`.
-    pub(super) version: String,
+    pub(crate) version: String,
     /// `holderIdentity`; `None`: free.
-    pub(super) holder: Option<String>,
+    pub(crate) holder: Option<String>,
     /// `leaseTransitions`; never the last number that it can hold.
-    pub(super) term: Term,
+    pub(crate) term: Term,
     /// `leaseDurationSeconds`.
-    pub(super) lasts: Duration,
+    pub(crate) lasts: Duration,
 }
 
 impl Record {
-    pub(super) fn held_by(&self, identity: &str) -> bool {
+    pub(crate) fn held_by(&self, identity: &str) -> bool {
         self.holder.as_deref() == Some(identity)
     }
 
     /// The write that frees it.
-    pub(super) fn freed(&self) -> Claim {
+    pub(crate) fn freed(&self) -> Claim {
         Claim {
             version: Some(self.version.clone()),
             holder: None,
@@ -82,22 +82,22 @@ impl Record {
 
 /// A write, done only if the Lease is as it was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Claim {
+pub(crate) struct Claim {
     /// The version it must have; `None`: it must not exist.
-    pub(super) version: Option<String>,
+    pub(crate) version: Option<String>,
     /// `holderIdentity`.
-    pub(super) holder: Option<String>,
+    pub(crate) holder: Option<String>,
     /// `leaseTransitions`.
-    pub(super) term: Term,
+    pub(crate) term: Term,
     /// `leaseDurationSeconds`.
-    pub(super) lasts: Duration,
+    pub(crate) lasts: Duration,
     /// The holder changes, and `acquireTime` with it.
-    pub(super) acquires: bool,
+    pub(crate) acquires: bool,
 }
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// Nothing before.
     Wait(Instant),
     /// This, and tell the answer.
@@ -105,13 +105,13 @@ pub(super) enum Step {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Request {
+pub(crate) enum Request {
     Get,
     Write(Claim),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// The Lease, after the write if it was one.
     Found(Record),
     /// There is none.
@@ -124,7 +124,7 @@ pub(super) enum Answer {
 
 /// One candidate.
 #[derive(Debug)]
-pub(super) struct Election {
+pub(crate) struct Election {
     identity: String,
     timing: Timing,
     seen: Seen,
@@ -157,7 +157,7 @@ struct Held {
 }
 
 impl Election {
-    pub(super) fn new(identity: &str, timing: Timing) -> Self {
+    pub(crate) fn new(identity: &str, timing: Timing) -> Self {
         let deadline = timing.deadline.min(timing.lease * 3 / 4);
         Self {
             identity: identity.to_owned(),
@@ -171,21 +171,26 @@ impl Election {
     }
 
     /// Somebody knows of this term: the next is above it, and so is the one in which this candidate leads.
-    pub(super) fn know(&mut self, term: Term) {
+    pub(crate) fn know(&mut self, term: Term) {
         if term <= HIGHEST_TOLD {
             self.highest = self.highest.max(term);
         }
     }
 
     /// The term in which this candidate leads.
-    pub(super) fn term(&self, now: Instant) -> Option<Term> {
+    pub(crate) fn term(&self, now: Instant) -> Option<Term> {
         self.held
             .filter(|held| now < held.until)
             .map(|held| held.term)
     }
 
+    /// Until when it leads if nothing comes any more; in the past: it leads no longer.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.held.map(|held| held.until)
+    }
+
     /// A request that is sent now must be answered by then.
-    pub(super) fn deadline(&self, now: Instant) -> Instant {
+    pub(crate) fn deadline(&self, now: Instant) -> Instant {
         let attempt = now + self.timing.attempt;
         match self.held {
             Some(held) if now < held.until => attempt.min(held.until),
@@ -193,7 +198,7 @@ impl Election {
         }
     }
 
-    pub(super) fn step(&mut self, now: Instant) -> Step {
+    pub(crate) fn step(&mut self, now: Instant) -> Step {
         if self.term(now).is_none() {
             self.held = None;
         }
@@ -244,7 +249,7 @@ impl Election {
     }
 
     /// Takes the answer to a request that was sent at `sent`. `chance` is from 0 to 1.
-    pub(super) fn answered(
+    pub(crate) fn answered(
         &mut self,
         request: &Request,
         answer: Answer,

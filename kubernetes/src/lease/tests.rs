@@ -73,16 +73,20 @@ impl Candidate {
         let stop = CancellationToken::new();
         let (memory, token) = (memory.clone(), stop.clone());
         let task = tokio::spawn(async move {
+            let told = Told {
+                publish,
+                reign: Reign::default(),
+            };
             campaign(
                 &memory,
                 identity,
                 Timing::default(),
                 &watch::channel(0).1,
                 &token,
-                &publish,
+                &told,
             )
             .await;
-            publish.send_replace(None);
+            told.end();
             release(&memory, identity).await;
         });
         Self { term, stop, task }

@@ -39,6 +39,12 @@ impl MemberIndex {
         }
     }
 
+    /// The last set; `None`: there was no whole list yet.
+    #[must_use]
+    pub fn known(&self) -> Option<BTreeSet<Arc<str>>> {
+        self.listed.then(|| self.alive.keys().cloned().collect())
+    }
+
     /// Takes an event of the watch; returns the sets that follow from it, in order: none, one or two.
     pub fn take(&mut self, event: Event<Pod>) -> Vec<BTreeSet<Arc<str>>> {
         match event {

@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{KubernetesPlatform, Readiness, WatchConfig, Workloads, start};
 use crate::facts::Objects;
+use crate::lease::Reign;
 use crate::testing::{Asked, Body, Server, answer, stream};
 
 /// Watches that are open, by the plural of what they watch.
@@ -60,8 +61,12 @@ impl World {
         })
         .await;
         let (leads, led) = watch::channel(false);
-        let (platform, workloads, objects, readiness) =
-            start(server.client.clone(), &WatchConfig::default(), led);
+        let (platform, workloads, objects, readiness) = start(
+            server.client.clone(),
+            &WatchConfig::default(),
+            led,
+            Reign::long(),
+        );
         Self {
             server,
             watches,

@@ -16,7 +16,7 @@ const LARGEST: usize = 2 << 20;
 
 /// What the API server says.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// The count that stands.
     Count(Count),
     /// It is not as the request presumes.

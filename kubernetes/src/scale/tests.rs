@@ -14,6 +14,7 @@ use crate::index::event::{Change as Seen, Event};
 use crate::index::object::Object;
 use crate::index::target::{Target, TargetKey};
 use crate::index::{Index, UNSCHEDULABLE_WAIT};
+use crate::lease::Reign;
 use crate::shared::Shared;
 use crate::testing::{Asked, Body, Server, answer};
 
@@ -68,7 +69,7 @@ async fn world(known: Option<u32>, script: Script) -> World {
         let target = Target::of_meta("apps", "Deployment", &meta, replicas, None).unwrap();
         shared.handle(Event::Target(Seen::Apply(target)));
     }
-    let scaler = Scaler::new(server.client.clone(), shared.clone());
+    let scaler = Scaler::new(server.client.clone(), shared.clone(), Reign::long());
     World {
         server,
         scaler,
@@ -370,23 +371,40 @@ async fn a_patch_that_is_refused_for_ever_ends() {
 async fn a_silent_api_server_is_given_up() {
     let server = Server::new(|_: Asked| std::future::pending::<Response<Body>>()).await;
     let shared = Shared::new(Index::new(UNSCHEDULABLE_WAIT));
-    let scaler = Scaler::new(server.client.clone(), shared);
+    let scaler = Scaler::new(server.client.clone(), shared, Reign::default());
     tokio::time::pause();
     let begun = Instant::now();
     let refused = scaler.scale(change(0, 1)).await.unwrap_err().to_string();
     assert!(refused.contains("did not answer"), "{refused}");
-    assert!(begun.elapsed() <= super::DEADLINE + Duration::from_secs(1));
+    assert!(begun.elapsed() <= Duration::from_secs(26));
 }
 
 #[tokio::test]
 async fn a_lowering_is_given_up_before_another_may_lead() {
     let server = Server::new(|_: Asked| std::future::pending::<Response<Body>>()).await;
     let shared = Shared::new(Index::new(UNSCHEDULABLE_WAIT));
-    let scaler = Scaler::new(server.client.clone(), shared);
-    let lease = crate::lease::Timing::default().lease;
+    let reign = Reign::long();
+    let scaler = Scaler::new(server.client.clone(), shared, reign.clone());
     tokio::time::pause();
-    let begun = Instant::now();
-    let refused = scaler.scale(change(1, 0)).await.unwrap_err().to_string();
-    assert!(refused.contains("did not answer"), "{refused}");
-    assert!(begun.elapsed() < lease, "{:?}", begun.elapsed());
+    for (left, last) in [(60_000, 3_000), (2_500, 2_500), (700, 700)] {
+        let begun = Instant::now();
+        reign.set(Some(begun + Duration::from_millis(left)));
+        let refused = scaler.scale(change(1, 0)).await.unwrap_err().to_string();
+        assert!(refused.contains("was not scaled within"), "{refused}");
+        let last = Duration::from_millis(last + 2);
+        assert!(begun.elapsed() <= last, "{:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn one_that_leads_no_longer_lowers_nothing() {
+    for until in [None, Some(Instant::now())] {
+        let world = world(Some(2), vec![]).await;
+        world.scaler.reign.set(until);
+        for to in [1, 0] {
+            let refused = world.scale(2, to).await.unwrap_err().to_string();
+            assert!(refused.contains("leads no longer"), "{refused}");
+        }
+        assert_eq!(world.methods(), Vec::<String>::new());
+    }
 }

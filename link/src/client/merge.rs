@@ -1,6 +1,6 @@
 //! Two reports as one, for a scaler that takes them more slowly than they are made.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rouse_api::link::{Report, WorkloadReport};
@@ -10,7 +10,7 @@ mod tests;
 
 /// Makes `report` say what it and then `later` say.
 pub(super) fn merge(report: &mut Report, later: Report) {
-    let mut news: HashMap<_, WorkloadReport> = later
+    let mut news: BTreeMap<_, WorkloadReport> = later
         .workloads
         .into_iter()
         .map(|part| (part.workload.clone(), part))

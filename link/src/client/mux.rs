@@ -1,11 +1,12 @@
 //! Makes one scaler of many: whose word counts, what the proxy has been told, who is told what it says. Pure: time is given.
 
+mod ended;
 mod source;
 #[cfg(test)]
 mod tests;
 mod view;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 use super::metrics::Metrics;
 use super::outbox::Outbox;
 use super::{ConnectionState, LinkStatus, ScalerStatus, Timing};
+use ended::Ended;
 use view::View;
 
 /// A wake that comes later than this after the one before is a new one. Proxies repeat theirs at least each second.
@@ -33,6 +35,7 @@ pub(super) struct Mux {
     /// The highest that any scaler has led in.
     term: Option<Term>,
     told: Told,
+    ended: Ended,
     wakes: HashMap<WorkloadId, Waking>,
     /// With this many wakes those of long ago are looked for: seldom, however many are new.
     many_wakes: usize,
@@ -52,7 +55,7 @@ pub(super) struct Mux {
 struct Told {
     routes: Option<Arc<Routes>>,
     /// Those that differ from [`WorkloadState::empty`].
-    states: HashMap<WorkloadId, WorkloadState>,
+    states: BTreeMap<WorkloadId, WorkloadState>,
     synced: bool,
 }
 
@@ -69,6 +72,7 @@ impl Mux {
             source: None,
             term: None,
             told: Told::default(),
+            ended: Ended::default(),
             wakes: HashMap::new(),
             many_wakes: WAKES,
             without: Some(now),
@@ -145,6 +149,9 @@ impl Mux {
         now: Instant,
     ) -> Vec<ToProxy> {
         self.now = now;
+        if let ToProxy::State(state) = &message {
+            self.compare(address, state);
+        }
         let Some(view) = self.views.get_mut(&address) else {
             return Vec::new();
         };
@@ -156,6 +163,7 @@ impl Mux {
                 let mut say = self.choose();
                 if before == Some(address) && self.source == before {
                     say.push(ToProxy::Role { leads });
+                    say.extend(self.tell_states());
                 }
                 say
             }
@@ -182,8 +190,16 @@ impl Mux {
     /// The source's word, as the proxy is told it.
     fn pass(&mut self, message: ToProxy) -> Vec<ToProxy> {
         match message {
-            ToProxy::Routes(routes) => vec![self.told.route(routes)],
-            ToProxy::State(state) => {
+            ToProxy::Routes(routes) => {
+                let known: HashSet<&WorkloadId> =
+                    routes.workloads.iter().map(|one| &one.id).collect();
+                self.ended.retain(|workload| known.contains(workload));
+                vec![self.told.route(routes)]
+            }
+            ToProxy::State(mut state) => {
+                if !self.source_leads() {
+                    self.ended.scrub(&mut state);
+                }
                 self.told.keep(&state);
                 vec![ToProxy::State(state)]
             }
@@ -197,10 +213,46 @@ impl Mux {
                 vec![ToProxy::Permits(granted)]
             }
             ToProxy::Quiesce { .. } | ToProxy::Resume { .. } | ToProxy::Asleep { .. } => {
+                self.heed(&message);
                 vec![message]
             }
             // Said by the mux itself, when it is so.
             _ => Vec::new(),
+        }
+    }
+
+    /// A leader's word on sleep decides what of others' replicas is believed once it is lost.
+    fn heed(&mut self, sleep: &ToProxy) {
+        match sleep {
+            ToProxy::Asleep { workload, .. } if self.source_leads() => {
+                for (address, view) in &self.views {
+                    let other = self.source != Some(*address);
+                    if let Some(state) = view.states.get(workload).filter(|_| other) {
+                        self.ended.end(state);
+                    }
+                }
+            }
+            ToProxy::Resume { workload, .. } => self.ended.resume(workload),
+            _ => {}
+        }
+    }
+
+    /// While a leader's word is that the workload sleeps, what others tell of is what it has ended, unless the leader tells of it, too.
+    fn compare(&mut self, address: SocketAddr, state: &WorkloadState) {
+        if !self.source_leads() {
+            return;
+        }
+        if self.source == Some(address) {
+            return self.ended.lives(state);
+        }
+        let source = self.source.and_then(|source| self.views.get(&source));
+        let sleep = source.and_then(|view| view.sleeps.get(&state.workload));
+        if matches!(sleep, Some(ToProxy::Asleep { .. })) {
+            self.ended.end(state);
+            let own = source.and_then(|view| view.states.get(&state.workload));
+            if let Some(own) = own {
+                self.ended.lives(own);
+            }
         }
     }
 

@@ -50,7 +50,8 @@ impl Controller {
                 send(ToProxy::State(told));
             }
             if leads.is_some() && end == SessionEnd::Silence {
-                entry.level(self.epoch).into_iter().for_each(&mut send);
+                let word = entry.level(self.epoch).or_else(|| entry.stop_sign());
+                word.into_iter().for_each(&mut send);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Leading and following. Every scaler knows all and wakes; one does the rest.
 
+use std::time::Duration;
+
 use rouse_api::link::{Epoch, Term, ToProxy};
 use tokio::time::Instant;
 
@@ -46,6 +48,19 @@ impl Entry {
         Some(match self.wanted {
             0 => ToProxy::Asleep { workload, epoch },
             _ => ToProxy::Resume { workload, epoch },
+        })
+    }
+
+    /// For who connects while zero is on its way: were this leader lost now, a scaler that has not seen the zero yet would tell of
+    /// replicas that end.
+    pub(super) fn stop_sign(&self) -> Option<ToProxy> {
+        let Phase::Stopping { epoch, .. } = self.phase else {
+            return None;
+        };
+        Some(ToProxy::Quiesce {
+            workload: self.id().clone(),
+            epoch,
+            idle_for: Duration::ZERO,
         })
     }
 

@@ -83,9 +83,10 @@ impl Entry {
             Phase::Quiescing(_) | Phase::Stopping { .. } | Phase::Asleep => {}
             // Another's attempt: the leader ends it.
             _ if turn.leads.is_none() => {}
-            // Late: the attempt is off, and the proxy may still hold for it.
+            // Late: the attempt is off, and the proxy may still hold for it. In the newest term, or a proxy that knows of it would not
+            // hear that, and it would take the place of a newer word that still waits to be sent.
             Phase::Waking(_) | Phase::Awake | Phase::Failed { .. } => {
-                let workload = self.id().clone();
+                let (workload, epoch) = (self.id().clone(), epoch.max(*turn.epoch));
                 turn.out
                     .push(Action::Send(session, ToProxy::Resume { workload, epoch }));
             }

@@ -1,9 +1,11 @@
 //! Whose word counts, and what the proxy is told when that changes.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rouse_api::link::{Routes, Term, ToProxy, WorkloadState};
+use rouse_api::workload::WorkloadId;
 
 use super::view::{View, keep};
 use super::{Mux, Told};
@@ -85,8 +87,15 @@ impl Mux {
             }
         }
         say.extend(asleep);
-        say.extend(self.told.become_as(view));
+        let states = self.believed(view);
+        say.extend(self.told.become_as(states));
         say.extend(others);
+        for message in &say {
+            match message {
+                ToProxy::State(state) if leads => self.ended.lives(state),
+                message => self.heed(message),
+            }
+        }
         // Only now: until then the proxy does not dial pods, whose addresses may be stale.
         if std::mem::take(&mut self.unlinked) {
             say.push(ToProxy::Linked);
@@ -95,6 +104,31 @@ impl Mux {
             say.push(ToProxy::Synced);
         }
         say
+    }
+}
+
+impl Mux {
+    /// What a scaler tells of replicas, as far as it is believed: a leader in full, another only of what no leader has ended.
+    fn believed(&self, view: &View) -> BTreeMap<WorkloadId, WorkloadState> {
+        let mut states = BTreeMap::new();
+        let leads = self.source_leads();
+        for state in view.states.values() {
+            let mut state = state.clone();
+            if !leads {
+                self.ended.scrub(&mut state);
+            }
+            keep(&mut states, &state);
+        }
+        states
+    }
+
+    /// The source leads now, or leads no more: another part of what it tells is believed.
+    pub(super) fn tell_states(&mut self) -> Vec<ToProxy> {
+        let Some(view) = self.source.and_then(|source| self.views.get(&source)) else {
+            return Vec::new();
+        };
+        let states = self.believed(view);
+        self.told.become_as(states)
     }
 }
 
@@ -125,18 +159,15 @@ impl Told {
         differs.then(|| self.route(routes.clone()))
     }
 
-    /// All states that differ between what the proxy knows and what this scaler says.
-    fn become_as(&mut self, view: &View) -> Vec<ToProxy> {
+    /// All states that differ between what the proxy knows and these.
+    fn become_as(&mut self, states: BTreeMap<WorkloadId, WorkloadState>) -> Vec<ToProxy> {
         let mut say = Vec::new();
-        let gone = self
-            .states
-            .keys()
-            .filter(|id| !view.states.contains_key(id));
+        let gone = self.states.keys().filter(|id| !states.contains_key(id));
         say.extend(gone.map(|id| ToProxy::State(WorkloadState::empty(id.clone()))));
         let differs = |state: &&WorkloadState| self.states.get(&state.workload) != Some(*state);
-        let news = view.states.values().filter(differs);
+        let news = states.values().filter(differs);
         say.extend(news.cloned().map(ToProxy::State));
-        self.states.clone_from(&view.states);
+        self.states = states;
         say
     }
 }

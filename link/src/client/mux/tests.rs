@@ -311,3 +311,62 @@ fn wakes_of_long_ago_are_forgotten() {
     }
     assert!(scene.mux.wakes.len() <= super::WAKES * 2);
 }
+
+fn asleep(term: u64) -> ToProxy {
+    ToProxy::Asleep {
+        workload: id("a"),
+        epoch: term << 32 | 2,
+    }
+}
+
+fn told_endpoints(said: &[ToProxy]) -> Vec<String> {
+    let states = said.iter().filter_map(|message| match message {
+        ToProxy::State(state) => Some(state),
+        _ => None,
+    });
+    states
+        .flat_map(|state| &state.endpoints)
+        .map(|endpoint| endpoint.id.0.to_string())
+        .collect()
+}
+
+/// Found by the simulation: the leader was lost just after it had put the workload to sleep, and the other's watch was late.
+#[test]
+fn what_a_leaders_sleep_has_ended_no_late_scaler_brings_back() {
+    let mut scene = Scene::new();
+    scene.scaler(1, Some(3), &["a"], &[]);
+    scene.scaler(2, None, &["a"], &[]);
+    scene.say(1, ToProxy::State(state("a", "old")));
+    scene.say(2, ToProxy::State(state("a", "old")));
+    scene.say(1, ToProxy::State(WorkloadState::empty(id("a"))));
+    scene.say(1, asleep(3));
+    assert_eq!(
+        told_endpoints(&scene.mux.down(address(1), "gone".to_owned(), scene.now)),
+        Vec::<String>::new()
+    );
+    // Also when it says it again; what is new is believed.
+    assert_eq!(
+        told_endpoints(&scene.say(2, ToProxy::State(state("a", "old")))),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        told_endpoints(&scene.say(2, ToProxy::State(state("a", "new")))),
+        ["new"]
+    );
+}
+
+#[test]
+fn what_a_leader_tells_after_a_sleep_is_there_whoever_told_it_first() {
+    let mut scene = Scene::new();
+    scene.scaler(1, Some(3), &["a"], &[]);
+    scene.scaler(2, None, &["a"], &[]);
+    scene.say(1, asleep(3));
+    scene.say(2, ToProxy::State(state("a", "new")));
+    scene.say(1, ToProxy::State(state("a", "new")));
+    scene.say(2, ToProxy::State(state("a", "new")));
+    scene.mux.down(address(1), "gone".to_owned(), scene.now);
+    assert_eq!(
+        told_endpoints(&scene.say(2, ToProxy::State(state("a", "new")))),
+        ["new"]
+    );
+}

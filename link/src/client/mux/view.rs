@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use rouse_api::link::{Routes, Term, ToProxy, WorkloadState};
@@ -20,9 +20,9 @@ pub(super) struct View {
     pub(super) synced: bool,
     pub(super) routes: Option<Arc<Routes>>,
     /// Those that differ from [`WorkloadState::empty`].
-    pub(super) states: HashMap<WorkloadId, WorkloadState>,
+    pub(super) states: BTreeMap<WorkloadId, WorkloadState>,
     /// The last Quiesce, Resume or Asleep.
-    pub(super) sleeps: HashMap<WorkloadId, ToProxy>,
+    pub(super) sleeps: BTreeMap<WorkloadId, ToProxy>,
 }
 
 impl View {
@@ -36,8 +36,8 @@ impl View {
             leads: None,
             synced: false,
             routes: None,
-            states: HashMap::new(),
-            sleeps: HashMap::new(),
+            states: BTreeMap::new(),
+            sleeps: BTreeMap::new(),
         }
     }
 
@@ -90,7 +90,7 @@ impl View {
 }
 
 /// An empty state is as good as none.
-pub(super) fn keep(states: &mut HashMap<WorkloadId, WorkloadState>, state: &WorkloadState) {
+pub(super) fn keep(states: &mut BTreeMap<WorkloadId, WorkloadState>, state: &WorkloadState) {
     let id = state.workload.clone();
     if *state == WorkloadState::empty(id.clone()) {
         states.remove(&id);

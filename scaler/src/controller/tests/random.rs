@@ -96,6 +96,8 @@ struct Watcher {
     left: BTreeSet<u8>,
     /// Each proxy's question that it has not been told the end of: asked, and answered with yes.
     asked: BTreeMap<u8, u64>,
+    /// The last attempt that has begun; who connects in its midst is told of it, too.
+    begun: u64,
     quiesced: BTreeMap<u8, u64>,
     /// Endpoints that drain, since when, and who has drained them.
     draining: BTreeMap<String, (Instant, BTreeSet<u8>)>,
@@ -119,6 +121,7 @@ impl Watcher {
             seen: BTreeSet::new(),
             left: BTreeSet::new(),
             asked: BTreeMap::new(),
+            begun: 0,
             quiesced: BTreeMap::new(),
             draining: BTreeMap::new(),
             scaling: None,
@@ -415,13 +418,14 @@ impl Watcher {
             ToProxy::Quiesce { epoch, .. } => {
                 assert!(self.leads.is_some(), "a follower quiesces");
                 assert!(
-                    !self.somebody_is_missing(),
+                    *epoch == self.begun || !self.somebody_is_missing(),
                     "begun while somebody is missing: {self:?}"
                 );
                 assert_eq!(
                     *epoch >> 32,
                     u64::from(self.leads.unwrap()).max(*epoch >> 32)
                 );
+                self.begun = self.begun.max(*epoch);
                 self.quiesced.remove(&member);
                 self.asked.insert(member, *epoch);
             }
