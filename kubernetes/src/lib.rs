@@ -1,5 +1,7 @@
 //! Rouse in a cluster: watches what is there, scales by /scale, elects a leader, writes status.
 
+#[cfg(feature = "chaos")]
+pub mod chaos;
 pub mod client;
 pub mod events;
 pub mod facts;

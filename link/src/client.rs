@@ -1,6 +1,8 @@
 //! The proxy's side: connects to every scaler, takes state from one of them, and looks to the proxy like one scaler.
 
 mod addresses;
+#[cfg(feature = "chaos")]
+pub mod chaos;
 mod config;
 mod connection;
 mod dial;

@@ -5,6 +5,8 @@
 //! pure heart (who goes where, who waits), `endpoint` the connections to one replica, `link` the scaler's voice.
 
 mod access;
+#[cfg(feature = "chaos")]
+pub mod chaos;
 mod client;
 mod config;
 mod edge;

@@ -182,6 +182,7 @@ pub(crate) async fn pace(mut news: mpsc::UnboundedReceiver<Arc<Workload>>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            biased;
             news = news.recv() => {
                 let Some(workload) = news else { return };
                 held.push(workload);

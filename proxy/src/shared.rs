@@ -126,6 +126,11 @@ impl Shared {
         }
     }
 
+    #[cfg(feature = "chaos")]
+    pub(crate) fn prober(&self) -> &Prober {
+        &self.outside.prober
+    }
+
     /// Whether requests can be told apart and workloads' replicas are known.
     pub(crate) fn ready(&self) -> bool {
         self.table.load().is_some() && !self.link.syncing.load(Ordering::Relaxed)

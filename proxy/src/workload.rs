@@ -16,5 +16,7 @@ pub(crate) use fallback::Guest;
 pub(crate) use handle::{Admitted, Outside, Refusal, Workload};
 pub(crate) use permit::{Permit, Wait};
 pub(crate) use probing::Prober;
+#[cfg(feature = "chaos")]
+pub(crate) use probing::Trying;
 pub(crate) use settings::{Instead, Settings};
 pub use status::{EndpointStatus, WorkloadStatus};

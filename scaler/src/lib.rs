@@ -9,6 +9,8 @@
 //! - [`platform`]: what runs replicas; [`platform::local`] runs them as processes of this machine.
 //! - [`Scaler`]: the shell. Carries events to the controller and its actions to the platform and the proxies.
 
+#[cfg(feature = "chaos")]
+pub mod chaos;
 mod config;
 pub mod controller;
 pub mod decide;

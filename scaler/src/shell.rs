@@ -19,6 +19,8 @@ use crate::controller::{DecisionHistory, ScalerStatus, SessionEnd, WorkloadEvent
 use crate::platform::Platform;
 use changes::Changes;
 use metrics::Metrics;
+#[cfg(feature = "chaos")]
+pub(crate) use outbox::Outbox;
 use run::Shell;
 
 /// What waits in one direction of a proxy's session, or for the scaler's attention.

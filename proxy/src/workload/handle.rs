@@ -11,11 +11,10 @@ use rouse_api::workload::{Http, Probe, WorkloadId};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::aside::probe_until_back;
 use super::core::{Admission, Core, Manner, Numbers, Quiet, Ticket, Waking};
 use super::fallback::{Fallback, Guest};
 use super::permit::{Permit, Wait};
-use super::probing::{Prober, probe_until_ready};
+use super::probing::Prober;
 use super::settings::Settings;
 use crate::endpoint::{Dial, Endpoint};
 use crate::metrics::WorkloadMetrics;
@@ -295,6 +294,16 @@ impl Workload {
         }
     }
 
+    #[cfg(feature = "chaos")]
+    pub(crate) fn knows(&self, id: &EndpointId) -> bool {
+        self.core.lock().knows(id)
+    }
+
+    #[cfg(feature = "chaos")]
+    pub(crate) fn back(&self, id: &EndpointId, now: Instant) {
+        self.core.lock().back(id, now);
+    }
+
     pub(super) fn leave(&self, ticket: Ticket, now: Instant) -> bool {
         self.core.lock().leave(ticket, now)
     }
@@ -337,8 +346,8 @@ impl Workload {
                 Dial::Own | Dial::Kept => endpoint.address,
             };
             tracing::warn!(workload = %self.id, endpoint = %address, "endpoint set aside");
-            let back = probe_until_back(Arc::downgrade(self), endpoint.id.clone(), address);
-            tokio::spawn(back);
+            let (weak, id) = (Arc::downgrade(self), endpoint.id.clone());
+            self.outside.prober.begin_back(weak, id, address);
         }
     }
 
@@ -359,18 +368,17 @@ impl Workload {
 
     fn begin_probing(self: &Arc<Self>, endpoints: Vec<Arc<Endpoint>>) {
         for endpoint in endpoints {
-            let prober = self.outside.prober.clone();
-            tokio::spawn(probe_until_ready(Arc::downgrade(self), endpoint, prober));
+            self.outside.prober.begin(Arc::downgrade(self), endpoint);
         }
     }
 
     /// What a starting endpoint's task is to try; None: it ends.
-    pub(super) fn probe(&self, endpoint: &Arc<Endpoint>) -> Option<Arc<Probe>> {
+    pub(crate) fn probe(&self, endpoint: &Arc<Endpoint>) -> Option<Arc<Probe>> {
         self.core.lock().probe(endpoint)
     }
 
     /// A starting endpoint has passed its probe: those who wait leave at once.
-    pub(super) fn prove(self: &Arc<Self>, endpoint: &Arc<Endpoint>) {
+    pub(crate) fn prove(self: &Arc<Self>, endpoint: &Arc<Endpoint>) {
         let mut core = self.core.lock();
         let proven = core.prove(endpoint, Instant::now());
         let first = proven && core.begin_look();

@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use rouse_api::link::EndpointId;
 use rouse_api::workload::{Probe, ProbeAction};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::aside::probe_until_back;
 use super::handle::Workload;
 use crate::endpoint::Endpoint;
 use crate::metrics::ProbeMetrics;
@@ -28,12 +30,22 @@ const SLOW: Duration = Duration::from_millis(20);
 const SLOWEST_AFTER: Duration = Duration::from_secs(30);
 const SLOWEST: Duration = Duration::from_millis(250);
 
+/// What is tried by the simulation.
+#[cfg(feature = "chaos")]
+pub(crate) enum Trying {
+    Ready(Weak<Workload>, Arc<Endpoint>),
+    Back(Weak<Workload>, EndpointId, SocketAddr),
+}
+
 /// What all probing shares.
 #[derive(Debug)]
 pub(crate) struct Prober {
     tries: Semaphore,
     metrics: ProbeMetrics,
     stop: CancellationToken,
+    /// Where what is to be tried goes instead of to a task with a socket.
+    #[cfg(feature = "chaos")]
+    pub(crate) aside: std::sync::OnceLock<tokio::sync::mpsc::UnboundedSender<Trying>>,
 }
 
 impl Prober {
@@ -42,7 +54,29 @@ impl Prober {
             tries: Semaphore::new(TRIES),
             metrics,
             stop,
+            #[cfg(feature = "chaos")]
+            aside: std::sync::OnceLock::new(),
         }
+    }
+
+    /// Finds out when a starting endpoint is ready.
+    pub(super) fn begin(self: &Arc<Self>, workload: Weak<Workload>, endpoint: Arc<Endpoint>) {
+        #[cfg(feature = "chaos")]
+        if let Some(aside) = self.aside.get() {
+            let _ = aside.send(Trying::Ready(workload, endpoint));
+            return;
+        }
+        tokio::spawn(probe_until_ready(workload, endpoint, self.clone()));
+    }
+
+    /// Finds out when an endpoint that was set aside is back.
+    pub(super) fn begin_back(&self, workload: Weak<Workload>, id: EndpointId, address: SocketAddr) {
+        #[cfg(feature = "chaos")]
+        if let Some(aside) = self.aside.get() {
+            let _ = aside.send(Trying::Back(workload, id, address));
+            return;
+        }
+        tokio::spawn(probe_until_back(workload, id, address));
     }
 
     async fn attempt(&self, probe: &Probe, address: SocketAddr) -> bool {
@@ -60,11 +94,7 @@ impl Prober {
 }
 
 /// Tries a starting endpoint's probe, one try at a time, until it has passed or nobody wants to know any more.
-pub(super) async fn probe_until_ready(
-    workload: Weak<Workload>,
-    endpoint: Arc<Endpoint>,
-    prober: Arc<Prober>,
-) {
+async fn probe_until_ready(workload: Weak<Workload>, endpoint: Arc<Endpoint>, prober: Arc<Prober>) {
     let began = Instant::now();
     let mut successes = 0;
     while let Some(probe) = workload

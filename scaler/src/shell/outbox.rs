@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 /// workload, however slow the proxy is. The role goes before everything else and the table before what is about workloads; `Synced`
 /// waits for all that it promises.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(crate) struct Outbox {
     queue: Mutex<Queue>,
     filled: Notify,
 }
@@ -82,7 +82,7 @@ impl Queue {
 }
 
 impl Outbox {
-    pub(super) fn put(&self, message: ToProxy) {
+    pub(crate) fn put(&self, message: ToProxy) {
         let mut queue = self.queue.lock();
         let replaced = queue.put(message);
         // Part of what Synced promises has moved behind it.
@@ -95,7 +95,7 @@ impl Outbox {
     }
 
     /// The oldest, waiting until there is one. For one reader.
-    pub(super) async fn next(&self) -> ToProxy {
+    pub(crate) async fn next(&self) -> ToProxy {
         loop {
             if let Some(message) = self.pop() {
                 return message;
