@@ -3,6 +3,7 @@
 mod burst;
 mod cold;
 mod fixture;
+pub(crate) mod limit;
 mod many;
 
 use std::fmt::Write as _;

@@ -39,13 +39,15 @@ enum Bench {
     Rules(rules::Options),
     /// Cold requests on a real control plane against what Kubernetes itself takes; with many idle workloads; many at once
     Cluster(cluster::Options),
+    /// A limit of one over four proxies of a cluster, against one proxy
+    Limit(cluster::limit::Options),
     /// One look at one workload: its demand, and the decision
     Decide(decide::Options),
 }
 
 fn main() -> ExitCode {
     let bench = Cli::parse().bench;
-    if let Bench::Cluster(_) = bench
+    if let Bench::Cluster(_) | Bench::Limit(_) = bench
         && let Err(error) = rouse_testbed::namespace::enter()
     {
         eprintln!("rouse-bench: {error}");
@@ -69,6 +71,7 @@ async fn run(bench: Bench) -> ExitCode {
         Bench::Routes(options) => routes::run(&options),
         Bench::Rules(options) => rules::run(&options),
         Bench::Cluster(options) => Box::pin(cluster::run(&options)).await,
+        Bench::Limit(options) => Box::pin(cluster::limit::run(&options)).await,
         Bench::Decide(options) => decide::run(&options),
     };
     match done {
