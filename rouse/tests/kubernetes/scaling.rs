@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use rouse_testbed::node::Allocatable;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
@@ -22,6 +23,7 @@ pub(crate) const CASES: Cases = cases![
     a_wake_begins_with_as_many_as_it_says,
     the_least_stays_when_nobody_asks,
     pods_deleted_again_and_again_lose_nothing,
+    a_node_that_comes_late_is_waited_for_and_no_more_is_asked_meanwhile,
     a_long_request_and_a_websocket_survive_a_scale_in,
 ];
 
@@ -113,6 +115,52 @@ async fn pods_deleted_again_and_again_lose_nothing(cluster: &Cluster) {
         end.store(true, Ordering::Relaxed);
     };
     let (answered, ()) = tokio::join!(traffic(&space, "hello", 4, &end), chaos);
+    assert!(answered > 20, "{answered}");
+    space.end().await;
+}
+
+async fn a_node_that_comes_late_is_waited_for_and_no_more_is_asked_meanwhile(cluster: &Cluster) {
+    let space = Space::new(cluster, "scale-node").await;
+    // The node has room for one of these.
+    let app = App {
+        container: json!({"resources": {"requests": {"cpu": "3k"}}}),
+        ..App::new("hello")
+    };
+    let spec = json!({
+        "replicas": {"max": 20}, "behavior": {"stableWindow": "6s"},
+        "http": {"concurrency": {"perReplica": 1, "limit": 1}},
+    });
+    space.workload(&app, spec).await;
+    let end = AtomicBool::new(false);
+    let seen = async {
+        until("more is asked than there is room for", async || {
+            space.replicas("hello").await >= 3
+        })
+        .await;
+        // Until the windows are full: four clients, and as many again so that few find the limit reached.
+        sleep(Duration::from_secs(8)).await;
+        let asked = space.replicas("hello").await;
+        assert!((4..=10).contains(&asked), "{asked} for four clients");
+        // Longer than any window.
+        for _ in 0..40 {
+            sleep(Duration::from_millis(250)).await;
+            let ready = space.object("hello").await["status"]["readyReplicas"].as_u64();
+            assert_eq!((space.replicas("hello").await, ready), (asked, Some(1)));
+        }
+        let knobs = cluster.testbed.node().knobs();
+        knobs.set_allocatable(Allocatable {
+            cpu: "60k".to_owned(),
+            ..Allocatable::default()
+        });
+        until("all of them are ready", async || {
+            let ready = &space.object("hello").await["status"]["readyReplicas"];
+            ready.as_u64() == Some(u64::from(asked))
+        })
+        .await;
+        knobs.set_allocatable(Allocatable::default());
+        end.store(true, Ordering::Relaxed);
+    };
+    let (answered, ()) = tokio::join!(traffic(&space, "hello", 4, &end), seen);
     assert!(answered > 20, "{answered}");
     space.end().await;
 }
