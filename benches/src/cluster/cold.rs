@@ -44,40 +44,72 @@ struct Cold {
     sent: f64,
     /// The process accepts, by its own clock.
     accepts: f64,
+    /// The proxy was told the address, or an earlier step of the start, by what it says of the wait.
+    told: f64,
     whole: f64,
+}
+
+/// Cold starts of each kind.
+pub(super) struct Turns {
+    bare: Vec<Cold>,
+    rouse: Vec<Cold>,
+}
+
+impl Turns {
+    /// When what happens, of both.
+    pub(super) fn stages(&self) -> String {
+        let row = |name: &str, of: fn(&Cold) -> f64| {
+            let at = |all: &[Cold]| {
+                let values: Vec<_> = all.iter().map(of).collect();
+                [0.5, 0.9, 1.0].map(|share| percentile(&values, share))
+            };
+            let ([bare, bare90, bare_most], [rouse, rouse90, rouse_most]) =
+                (at(&self.bare), at(&self.rouse));
+            format!(
+                "| {name} | {bare:.1} | {bare90:.1} | {bare_most:.1} | {rouse:.1} | {rouse90:.1} | {rouse_most:.1} |\n"
+            )
+        };
+        format!(
+            "| {} of each in turns, ms after the PATCH (bare) or the request (Rouse) | bare p50 | p90 | most | Rouse p50 | p90 | most |\n\
+             |---|---:|---:|---:|---:|---:|---:|\n{}{}{}{}{}{}{}{}",
+            self.bare.len(),
+            row("PATCH sent", |one| one.sent),
+            row("count changed", |one| one.seen.counted),
+            row("pod created", |one| one.seen.created),
+            row("pod scheduled", |one| one.seen.scheduled),
+            row("address known", |one| one.seen.addressed),
+            row("address told to the proxy", |one| one.told),
+            row("port accepts", |one| one.accepts),
+            row("answer", |one| one.whole),
+        )
+    }
+
+    /// Whole cold starts, in milliseconds: bare and through Rouse.
+    pub(super) fn whole(&self, share: f64) -> (f64, f64) {
+        let at = |all: &[Cold]| {
+            let values: Vec<_> = all.iter().map(|one| one.whole).collect();
+            percentile(&values, share)
+        };
+        (at(&self.bare), at(&self.rouse))
+    }
+
+    /// Through Rouse, in milliseconds.
+    fn after_port(&self) -> Vec<f64> {
+        let rouse = self.rouse.iter();
+        rouse.map(|one| one.whole - one.accepts).collect()
+    }
 }
 
 /// The main table.
 pub(super) async fn table(bed: &Bed, wakes: u32) -> Result<String> {
-    let (bare, rouse) = turns(bed, "cold", wakes, &[]).await?;
-    let row = |name: &str, of: fn(&Cold) -> f64| {
-        let values = |all: &[Cold]| all.iter().map(of).collect::<Vec<_>>();
-        let (bare, rouse) = (values(&bare), values(&rouse));
-        let at = |values: &[f64], share| percentile(values, share);
-        format!(
-            "| {name} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} |\n",
-            at(&bare, 0.5),
-            at(&bare, 0.9),
-            at(&bare, 1.0),
-            at(&rouse, 0.5),
-            at(&rouse, 0.9),
-            at(&rouse, 1.0),
-        )
+    let turns = turns(bed, "cold", wakes, &[]).await?;
+    let over = |share| {
+        let (bare, rouse) = turns.whole(share);
+        rouse - bare
     };
-    let whole = |all: &[Cold], share| {
-        percentile(&all.iter().map(|one| one.whole).collect::<Vec<_>>(), share)
-    };
-    let over = |share| whole(&rouse, share) - whole(&bare, share);
     Ok(format!(
-        "| {wakes} of each in turns, ms after the PATCH (bare) or the request (Rouse) | bare p50 | p90 | most | Rouse p50 | p90 | most |\n\
-         |---|---:|---:|---:|---:|---:|---:|\n{}{}{}{}{}{}{}\nRouse over bare: {:+.1} ms at the median, {:+.1} ms at p90.\n",
-        row("PATCH sent", |one| one.sent),
-        row("count changed", |one| one.seen.counted),
-        row("pod created", |one| one.seen.created),
-        row("pod scheduled", |one| one.seen.scheduled),
-        row("address known", |one| one.seen.addressed),
-        row("port accepts", |one| one.accepts),
-        row("answer", |one| one.whole),
+        "{}\nRouse over bare: {:+.1} ms at the median, {:+.1} ms at p90.\n",
+        turns.stages(),
         over(0.5),
         over(0.9),
     ))
@@ -86,14 +118,14 @@ pub(super) async fn table(bed: &Bed, wakes: u32) -> Result<String> {
 /// With a process that takes its time to listen.
 pub(super) async fn slow(bed: &Bed, wakes: u32, delay: u32) -> Result<String> {
     let flag = format!("{delay}ms");
-    let (_, rouse) = turns(
+    let turns = turns(
         bed,
         &format!("slow{delay}"),
         wakes,
         &["--start-delay", &flag],
     )
     .await?;
-    let after: Vec<_> = rouse.iter().map(|one| one.whole - one.accepts).collect();
+    let after = turns.after_port();
     Ok(format!(
         "Started {delay} ms slowly, {wakes} wakes: port accepts -> answer p50 {:.1} ms, p90 {:.1} ms, most {:.1} ms.\n",
         percentile(&after, 0.5),
@@ -102,19 +134,8 @@ pub(super) async fn slow(bed: &Bed, wakes: u32, delay: u32) -> Result<String> {
     ))
 }
 
-/// Whole cold requests only, in milliseconds: bare and through Rouse.
-pub(super) async fn whole(bed: &Bed, name: &str, wakes: u32) -> Result<(Vec<f64>, Vec<f64>)> {
-    let (bare, rouse) = turns(bed, name, wakes, &[]).await?;
-    let whole = |all: Vec<Cold>| all.iter().map(|one| one.whole).collect();
-    Ok((whole(bare), whole(rouse)))
-}
-
-async fn turns(
-    bed: &Bed,
-    name: &str,
-    wakes: u32,
-    flags: &[&str],
-) -> Result<(Vec<Cold>, Vec<Cold>)> {
+/// Some of each kind, in turns; `flags` are the sample's.
+pub(super) async fn turns(bed: &Bed, name: &str, wakes: u32, flags: &[&str]) -> Result<Turns> {
     for n in 0..NAMES {
         bed.deploy(&format!("{name}-bare-{n}"), flags).await?;
         bed.deploy(&format!("{name}-rouse-{n}"), flags).await?;
@@ -136,7 +157,7 @@ async fn turns(
             bare.push(self::bare(bed, &names.0).await?);
         }
     }
-    Ok((bare, rouse))
+    Ok(Turns { bare, rouse })
 }
 
 /// The first request of all, which also shows that the route is there.
@@ -171,6 +192,7 @@ async fn bare(bed: &Bed, name: &str) -> Result<Cold> {
         seen,
         sent: 0.0,
         accepts,
+        told: seen.addressed,
         whole,
     })
 }
@@ -193,12 +215,21 @@ async fn through(bed: &Bed, name: &str) -> Result<Cold> {
     }
     let accepts = accepts(bed, name, began_ns)?;
     let took = bed.raising().await? - asked;
+    let told = timing(&answered.text, "rouse-schedule");
     Ok(Cold {
         seen,
+        told: told.while_(|| "an answer without Server-Timing".to_owned())?,
         sent: (seen.counted - took * 1e3).max(0.0),
         accepts,
         whole,
     })
+}
+
+/// A part of what `Server-Timing` says, in milliseconds.
+fn timing(head: &str, part: &str) -> Option<f64> {
+    let after = head.split_once(&format!("{part};dur="))?.1;
+    let end = after.find(|c: char| c != '.' && !c.is_ascii_digit());
+    after[..end?].parse().ok()
 }
 
 fn check(name: &str, status: u16, text: &str) -> Result<()> {

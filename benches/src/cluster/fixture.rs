@@ -8,10 +8,11 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
-use kube::Client;
 use kube::api::{
     Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams,
 };
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
 use rouse_testbed::apply::apply;
 use rouse_testbed::{Testbed, TestbedConfig, install};
 use serde_json::{Value, json};
@@ -50,7 +51,15 @@ impl Bed {
         })
         .await
         .while_(|| "starting the testbed".to_owned())?;
-        let client = testbed.client();
+        // As Kubernetes' own clients: one that delays small packets would have the bare PATCH wait for 40 ms.
+        let kubeconfig = Kubeconfig::read_from(testbed.kubeconfig());
+        let kubeconfig = kubeconfig.while_(|| "reading the kubeconfig".to_owned())?;
+        let options = KubeConfigOptions::default();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options)
+            .await
+            .while_(|| "reading the kubeconfig".to_owned())?;
+        let client = rouse_kubernetes::client::client(config);
+        let client = client.while_(|| "reaching the API server".to_owned())?;
         let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
         install::install(&client, &deploy, &[])
             .await

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, interval, sleep};
 
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -12,7 +12,6 @@ use super::cold;
 use super::fixture::{Bed, until};
 use crate::error::Result;
 use crate::http;
-use crate::stats::percentile;
 
 /// CPU is taken over this long without a request.
 const IDLE: Duration = Duration::from_secs(20);
@@ -23,21 +22,23 @@ pub(super) async fn table(bed: &Bed, counts: &[u32], wakes: u32) -> Result<Strin
         "| idle workloads | taken in | cold, bare p50 | Rouse p50 | Rouse p90 | proxy RSS | scaler RSS | proxy CPU | scaler CPU |\n\
          |---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
-    let mut made = 0;
+    let (mut made, mut stages) = (0, String::new());
     for count in counts {
         let took = take_in(bed, made, *count).await?;
         let new = count.saturating_sub(made);
         made = made.max(*count);
         settled(bed, made).await?;
         let (proxy, scaler) = usage(bed).await?;
-        let (bare, rouse) = cold::whole(bed, &format!("beside{count}"), wakes).await?;
+        let turns = cold::turns(bed, &format!("beside{count}"), wakes, &[]).await?;
+        let ((bare, rouse), (_, rouse90)) = (turns.whole(0.5), turns.whole(0.9));
+        let _ = writeln!(stages, "\nBeside {made}:\n\n{}", turns.stages());
         let _ = writeln!(
             text,
             "| {count} | {:.0}/s | {:.1} ms | {:.1} ms | {:.1} ms | {:.1} MiB | {:.1} MiB | {:.2}% | {:.2}% |",
             f64::from(new) / took,
-            percentile(&bare, 0.5),
-            percentile(&rouse, 0.5),
-            percentile(&rouse, 0.9),
+            bare,
+            rouse,
+            rouse90,
             proxy.memory,
             scaler.memory,
             proxy.cpu,
@@ -45,11 +46,15 @@ pub(super) async fn table(bed: &Bed, counts: &[u32], wakes: u32) -> Result<Strin
         );
     }
     text.push_str(&meanwhile(bed, made, wakes).await?);
+    text.push_str(&stages);
     Ok(text)
 }
 
 /// Cold requests while that many ScaledWorkloads are made for Deployments that are there.
 const TAKEN_IN: u32 = 1000;
+
+/// So fast.
+const PER_SECOND: u32 = 100;
 
 /// The same while [`TAKEN_IN`] more are taken in, again and again until all are measured.
 async fn meanwhile(bed: &Bed, made: u32, wakes: u32) -> Result<String> {
@@ -59,22 +64,28 @@ async fn meanwhile(bed: &Bed, made: u32, wakes: u32) -> Result<String> {
     deployed(bed, &names).await?;
     let busy = async {
         loop {
-            specified(bed, &names).await?;
-            bed.unscale(&names).await?;
+            let mut pace = interval(Duration::from_secs(1) / PER_SECOND);
+            for name in &names {
+                pace.tick().await;
+                bed.scaled(name, "5m").await?;
+            }
+            for name in names.chunks(PER_SECOND as usize) {
+                bed.unscale(name).await?;
+                sleep(Duration::from_secs(1)).await;
+            }
         }
     };
-    let (bare, rouse) = tokio::select! {
-        cold = cold::whole(bed, "meanwhile", wakes) => cold?,
+    let turns = tokio::select! {
+        turns = cold::turns(bed, "meanwhile", wakes, &[]) => turns?,
         stopped = busy => {
             let stopped: Result<std::convert::Infallible> = stopped;
             match stopped? {}
         }
     };
+    let ((bare, rouse), (_, rouse90)) = (turns.whole(0.5), turns.whole(0.9));
     Ok(format!(
-        "\nWhile {TAKEN_IN} more are made and deleted, over and over: cold, bare p50 {:.1} ms, Rouse p50 {:.1} ms, p90 {:.1} ms.\n",
-        percentile(&bare, 0.5),
-        percentile(&rouse, 0.5),
-        percentile(&rouse, 0.9),
+        "\nWhile {TAKEN_IN} more are made, {PER_SECOND} a second, and deleted, over and over: cold, bare p50 {bare:.1} ms, Rouse p50 {rouse:.1} ms, p90 {rouse90:.1} ms.\n\n{}",
+        turns.stages()
     ))
 }
 
@@ -139,7 +150,7 @@ async fn usage(bed: &Bed) -> Result<(Usage, Usage)> {
         .iter()
         .map(|pids| pids.iter().map(|pid| cpu(*pid)).collect())
         .collect();
-    tokio::time::sleep(IDLE).await;
+    sleep(IDLE).await;
     let of = |at: usize| {
         let used = processes[at]
             .iter()
