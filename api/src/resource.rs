@@ -3,6 +3,7 @@
 //! The types hold what was written, with scalars (durations, hosts, quantities) already checked one by one. What is left
 //! out stays `None`: defaults and rules between fields belong to [`crate::load`].
 
+mod credential;
 mod http;
 mod process;
 mod scalar;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use credential::{BasicSpec, CredentialSpec, SecretKey, ServerTls};
 pub use http::{
     Concurrency, HoldSpec, HttpSpec, PortRef, ProtocolSpec, Readiness, RequestRate, RouteSpec,
     ServiceRef, TimeoutsSpec,
@@ -26,12 +28,13 @@ pub use process::{
 };
 pub use scalar::{
     ApiVersion, CronExpression, Duration, HeaderName, HeaderValue, Host, Kind, Method, Name,
-    Network, NotNegative, ObjectName, Path, Positive, Quantity, StatusCode, UserAgent, ZoneName,
+    Network, NotNegative, ObjectName, Path, Positive, Quantity, ServerUrl, StatusCode, UserAgent,
+    ZoneName,
 };
 pub(crate) use scalar::{LONGEST_NAME, NAME};
 pub use spec::{Behavior, LightSleep, Mode, OnDelete, Replicas, ScaleIn, Sleep, Spec, TargetSpec};
 pub use status::{Condition, ConditionStatus, ConditionType, LastSleep, LastWake, State, Status};
-pub use trigger::{Cron, Prometheus, Sqs, Trigger};
+pub use trigger::{Cron, FallbackReplicas, PodsTrigger, Prometheus, Sqs, Trigger, WhenEmpty};
 pub use upstream::{Dial, Tls, TlsFiles, Upstream};
 pub use waking::{
     Fallback, NoWake, Respond, Rule, RuleAction, RuleMatch, Wake, WakeRequires, WhileWaking,

@@ -10,6 +10,7 @@ pub mod lease;
 pub mod members;
 pub mod platform;
 mod scale;
+mod secret;
 mod shared;
 pub mod status;
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod orphans;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::facts::Objects;
 use crate::index::{Index, UNSCHEDULABLE_WAIT};
 use crate::lease::Reign;
 use crate::scale::{Change, Scaler};
+use crate::secret::Secrets;
 use crate::shared::{Shared, scalable};
 
 /// Sets of workloads follow each other at this distance at least.
@@ -46,6 +48,7 @@ impl Default for WatchConfig {
 pub struct KubernetesPlatform {
     shared: Arc<Shared>,
     scaler: Arc<Scaler>,
+    secrets: Secrets,
     /// End with it.
     _tasks: JoinSet<()>,
 }
@@ -84,6 +87,7 @@ pub fn start(
     let platform = KubernetesPlatform {
         shared,
         scaler,
+        secrets: Secrets::new(client),
         _tasks: tasks,
     };
     (platform, workloads, objects, readiness)
@@ -168,6 +172,17 @@ impl Platform for KubernetesPlatform {
 
     async fn observe(&self) -> Observation {
         self.shared.observations.next().await
+    }
+
+    async fn secret(&self, namespace: &str, name: &str, key: &str) -> Result<Vec<u8>, String> {
+        self.secrets.get(namespace, name, key).await
+    }
+
+    fn pods(&self, namespace: &str, labels: &BTreeMap<String, String>) -> Option<u32> {
+        Some(
+            self.shared
+                .with(|index| index.count_pods(namespace, labels)),
+        )
     }
 
     /// Nothing: replicas outlive the scaler.

@@ -8,6 +8,7 @@ mod proxy;
 mod scaler;
 mod serve;
 mod simulate;
+mod triggers;
 mod value;
 
 #[cfg(test)]

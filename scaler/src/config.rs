@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use rouse_api::link::Term;
 
+use crate::trigger::Allowed;
+
 /// How the scaler behaves; the same for every workload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScalerConfig {
@@ -23,6 +25,8 @@ pub struct ScalerConfig {
     pub settle_after: Duration,
     /// The term this scaler leads in from the start; `None`: it leads when it is told so.
     pub leads: Option<Term>,
+    /// Which servers triggers may ask.
+    pub triggers: Allowed,
     /// For all replicas to stop when the scaler shuts down; what is left is killed.
     pub shutdown_timeout: Duration,
 }
@@ -39,6 +43,7 @@ impl Default for ScalerConfig {
             scale_retry: Duration::from_secs(1),
             settle_after: Duration::from_secs(1),
             leads: Some(0),
+            triggers: Allowed::default(),
             shutdown_timeout: Duration::from_secs(35),
         }
     }

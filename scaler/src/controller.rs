@@ -18,6 +18,7 @@ mod link;
 mod members;
 mod notice;
 mod permits;
+mod polled;
 mod probers;
 mod role;
 mod saved;
@@ -149,6 +150,14 @@ impl Controller {
                     entry.scale_failed(&error, turn);
                 });
             }
+            Event::Read {
+                workload,
+                trigger,
+                value,
+            } => self.with(&workload, now, &mut out, |entry, turn| {
+                let ready = entry.ready();
+                entry.triggers.read(&trigger, value, ready, turn.now);
+            }),
             Event::Clock(told) => self.clock(told, now, &mut out),
             Event::Tick => self.tick(now, &mut out),
         }

@@ -6,6 +6,7 @@
 //! - [`permits`]: who owns the permits of each endpoint. Pure.
 //! - [`controller`]: the state machine over all workloads: wake, sleep, scale in, failures. Pure: events and the time go in,
 //!   actions come out.
+//! - [`trigger`]: other sources of demand, asked again and again.
 //! - [`platform`]: what runs replicas; [`platform::local`] runs them as processes of this machine.
 //! - [`Scaler`]: the shell. Carries events to the controller and its actions to the platform and the proxies.
 
@@ -19,6 +20,7 @@ pub mod permits;
 pub mod platform;
 mod seconds;
 mod shell;
+pub mod trigger;
 
 pub use config::ScalerConfig;
 pub use controller::{

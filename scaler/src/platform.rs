@@ -4,6 +4,7 @@ pub mod local;
 
 mod observations;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -141,6 +142,25 @@ pub trait Platform: Send + Sync + 'static {
 
     /// The next workload whose observation has changed. Safe to drop and call again.
     fn observe(&self) -> impl Future<Output = Observation> + Send;
+
+    /// An entry of a Secret, as new as some seconds.
+    ///
+    /// # Errors
+    /// With a sentence, when it can't be had.
+    fn secret(
+        &self,
+        _namespace: &str,
+        name: &str,
+        _key: &str,
+    ) -> impl Future<Output = Result<Vec<u8>, String>> + Send {
+        let told = format!("there are no Secrets here, and so no {name}");
+        async { Err(told) }
+    }
+
+    /// How many pods of a namespace have all of these labels and have not ended; `None`: there are no pods here.
+    fn pods(&self, _namespace: &str, _labels: &BTreeMap<String, String>) -> Option<u32> {
+        None
+    }
 
     /// Stops everything that must not outlive Rouse, gracefully within `deadline`.
     fn shutdown(&self, deadline: Duration) -> impl Future<Output = ()> + Send;

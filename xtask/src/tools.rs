@@ -29,7 +29,11 @@ struct GoProgram {
 /// A program, and Debian's package that has it.
 type Program = (&'static str, &'static str);
 
-const TESTS: &[Program] = &[("kill", "procps"), ("chromium", "chromium")];
+const TESTS: &[Program] = &[
+    ("kill", "procps"),
+    ("chromium", "chromium"),
+    ("prometheus", "prometheus"),
+];
 const TESTBED: &[Program] = &[
     ("unshare", "util-linux"),
     ("nsenter", "util-linux"),

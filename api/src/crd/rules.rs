@@ -16,6 +16,8 @@ const NEVER: &str = "false";
 const LONGER: &str = "!self.matches('^(0+(h|m|s|ms))+$')";
 const LONGER_WANTED: &str = "is 0s: it must be longer";
 const ABOVE_ONE: &str = "must be above 1: with 1 the count could never change";
+const SECRET: &str = "has(self.secret) && !has(self.file)";
+const SECRET_WANTED: &str = "write secret: {name: ..., key: ...}";
 const NOT_YET: &str = "is not supported by this version; leave it out";
 
 const RULES: &[Rule] = &[
@@ -95,12 +97,62 @@ const RULES: &[Rule] = &[
     ),
     (
         "",
-        "!has(self.triggers) || !has(self.replicas) || !has(self.replicas.max) || self.triggers.all(t, !has(t.cron) || t.cron.replicas <= self.replicas.max)",
-        "a cron trigger asks for more than replicas.max: there are never more",
+        "!has(self.triggers) || !has(self.replicas) || !has(self.replicas.max) || self.triggers.all(t, (!has(t.cron) || t.cron.replicas <= self.replicas.max) && (!has(t.fallback) || t.fallback.replicas <= self.replicas.max))",
+        "a trigger asks for more than replicas.max: there are never more",
         ".triggers",
     ),
     ("triggers[].sqs", NEVER, NOT_YET, ""),
-    ("triggers[].prometheus", NEVER, NOT_YET, ""),
+    (
+        "triggers[]",
+        "!has(self.cron) || (!has(self.pollInterval) && !has(self.fallback))",
+        "is not for cron, which is always known; leave it out",
+        ".cron",
+    ),
+    (
+        "triggers[].pollInterval",
+        "duration(self) >= duration('1s') && duration(self) <= duration('1h')",
+        "must be from 1s to 1h",
+        "",
+    ),
+    (
+        "triggers[].prometheus",
+        "has(self.perReplica) != has(self.total)",
+        "write how much one replica takes, or what the whole shall be",
+        "",
+    ),
+    (
+        "triggers[].prometheus",
+        "!(has(self.bearer) && has(self.basic))",
+        "stands together with bearer: write one of them",
+        ".basic",
+    ),
+    (
+        "triggers[].prometheus.timeout",
+        "duration(self) >= duration('100ms') && duration(self) <= duration('30s')",
+        "must be from 100ms to 30s",
+        "",
+    ),
+    (
+        "triggers[].prometheus.tls",
+        "has(self.certificate) == has(self.key)",
+        "write both or none",
+        "",
+    ),
+    ("triggers[].prometheus.bearer", SECRET, SECRET_WANTED, ""),
+    (
+        "triggers[].prometheus.basic.password",
+        SECRET,
+        SECRET_WANTED,
+        "",
+    ),
+    ("triggers[].prometheus.tls.ca", SECRET, SECRET_WANTED, ""),
+    (
+        "triggers[].prometheus.tls.certificate",
+        SECRET,
+        SECRET_WANTED,
+        "",
+    ),
+    ("triggers[].prometheus.tls.key", SECRET, SECRET_WANTED, ""),
     (
         "triggers[].cron",
         "self.start != self.end",
@@ -109,8 +161,8 @@ const RULES: &[Rule] = &[
     ),
     (
         "triggers[]",
-        "(has(self.sqs) ? 1 : 0) + (has(self.prometheus) ? 1 : 0) + (has(self.cron) ? 1 : 0) == 1",
-        "write exactly one of sqs, prometheus and cron",
+        "(has(self.sqs) ? 1 : 0) + (has(self.prometheus) ? 1 : 0) + (has(self.cron) ? 1 : 0) + (has(self.pods) ? 1 : 0) == 1",
+        "write exactly one",
         "",
     ),
     (

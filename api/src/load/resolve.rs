@@ -62,7 +62,7 @@ pub(super) fn workload(
 ) -> Option<Workload> {
     let spec = resource.spec.as_ref()?;
     let scale = scale(document, spec, mode);
-    let triggers = trigger::triggers(document, spec, &scale);
+    let triggers = trigger::triggers(document, spec, &scale, mode);
     let wakes = wakes(document, spec, id);
     let mut http = spec.http.as_ref().map(|http| http::http(document, http));
     if let (Some(spec), Some(http)) = (&spec.http, &mut http) {

@@ -1,7 +1,12 @@
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CronExpression, NotNegative, Positive, ZoneName};
+use super::{
+    BasicSpec, CredentialSpec, CronExpression, Duration, HeaderName, HeaderValue, NotNegative,
+    Positive, ServerTls, ServerUrl, ZoneName,
+};
 
 /// A source of demand other than HTTP. Exactly one.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +21,47 @@ pub struct Trigger {
     /// A schedule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cron: Option<Cron>,
+    /// The number of certain pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pods: Option<PodsTrigger>,
+    /// How often it is read. 1s to 1h. Absent: 15s. Not for cron.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub poll_interval: Option<Duration>,
+    /// When it could not be read for 5 minutes. Absent: the count stays. Not for cron.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<FallbackReplicas>,
+}
+
+/// How many replicas there are at least while nothing is known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FallbackReplicas {
+    /// Never more than `replicas.max`.
+    pub replicas: std::num::NonZeroU32,
+}
+
+/// The number of certain pods in the workload's namespace, but for those that have ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PodsTrigger {
+    /// Labels that they have.
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
+    pub match_labels: BTreeMap<String, String>,
+    /// How many of them one replica is for.
+    pub per_replica: Positive,
+    /// Asleep while there are not more than this. Absent: 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activation: Option<NotNegative>,
+}
+
+/// What a query without a result means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum WhenEmpty {
+    /// Nobody knows: nothing goes down.
+    Unknown,
+    /// 0.
+    Zero,
 }
 
 /// A queue of Amazon SQS.
@@ -39,14 +85,38 @@ pub struct Sqs {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Prometheus {
     /// Base URL.
-    pub server_address: String,
+    pub server_address: ServerUrl,
     /// PromQL that yields one number.
+    #[schemars(extend("minLength" = 1, "maxLength" = 16384))]
     pub query: String,
-    /// How much of it one replica takes.
-    pub per_replica: Positive,
+    /// How much of it one replica takes. This or `total`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_replica: Option<Positive>,
+    /// What the value shall be, which more replicas lower (within 10%).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<Positive>,
     /// Asleep while the value is not above this. Absent: 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activation: Option<NotNegative>,
+    /// What no result, NaN or an infinite one means. Absent: unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when_empty: Option<WhenEmpty>,
+    /// For one query. 100ms to 30s. Absent: 3s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// Sent with each query.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
+    pub headers: BTreeMap<HeaderName, HeaderValue>,
+    /// A bearer token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bearer: Option<CredentialSpec>,
+    /// User name and password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basic: Option<BasicSpec>,
+    /// Certificates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServerTls>,
 }
 
 /// Replicas from start to end.

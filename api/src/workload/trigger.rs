@@ -1,4 +1,7 @@
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::schedule::Schedule;
 
@@ -16,6 +19,8 @@ pub struct Trigger {
 pub enum Source {
     /// The clock.
     Cron(Cron),
+    /// Something that has to be asked.
+    Polled(Polled),
 }
 
 /// So many replicas within a window.
@@ -27,12 +32,81 @@ pub struct Cron {
     pub replicas: u32,
 }
 
+/// A value that is asked for again and again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Polled {
+    /// Whom to ask.
+    pub of: Asked,
+    /// The value that is wished for; above 0.
+    pub target: f64,
+    /// The target is for the value as it is, not for each replica's part of it.
+    pub total: bool,
+    /// Not above this it needs no replica.
+    pub activation: f64,
+    /// How often it is asked for.
+    pub every: Duration,
+    /// For one answer.
+    pub timeout: Duration,
+    /// So many at least when it has not been known for long; at most the workload's `max`.
+    pub fallback: Option<u32>,
+}
+
+/// Who is asked for a value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asked {
+    /// A server with Prometheus' API.
+    Prometheus(Box<Query>),
+    /// The platform: how many pods of the workload's namespace have these labels and have not ended.
+    Pods(BTreeMap<String, String>),
+}
+
+/// One query of a server with Prometheus' API.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// Its base URL, without slashes at the end.
+    pub server: String,
+    /// `PromQL`.
+    pub query: String,
+    /// No result is 0; otherwise it is unknown.
+    pub empty_is_zero: bool,
+    /// What is sent with it.
+    pub access: Access,
+}
+
+/// How one gets access to a server.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Access {
+    /// Headers as they are written.
+    pub headers: BTreeMap<String, String>,
+    /// A bearer token.
+    pub bearer: Option<Credential>,
+    /// A user's name and password.
+    pub basic: Option<(String, Credential)>,
+    /// Whom to trust; `None`: whom the system trusts.
+    pub ca: Option<Credential>,
+    /// The client's certificate and its key.
+    pub identity: Option<(Credential, Credential)>,
+}
+
+/// Where something secret is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Credential {
+    /// In a Secret of the workload's namespace: its name and the entry.
+    Secret(String, String),
+    /// In a file.
+    File(PathBuf),
+}
+
 impl Source {
     /// Its name in the schema.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
             Self::Cron(_) => "cron",
+            Self::Polled(polled) => match polled.of {
+                Asked::Prometheus(_) => "prometheus",
+                Asked::Pods(_) => "pods",
+            },
         }
     }
 }

@@ -111,6 +111,15 @@ impl Pods {
 }
 
 impl Index {
+    /// Pods of a namespace that have all of these labels and have not ended.
+    #[must_use]
+    pub fn count_pods(&self, namespace: &str, labels: &Labels) -> u32 {
+        let selector = PodSelector::of_labels(labels.clone());
+        let found = self.pods.select(namespace, &[&selector]);
+        let running = found.iter().filter(|seen| !seen.pod.finished).count();
+        u32::try_from(running).unwrap_or(u32::MAX)
+    }
+
     pub(super) fn pod(&mut self, change: Change<Pod>, now: Instant) {
         match change {
             Change::Apply(pod) => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rouse_scaler::ScalerConfig;
 
 use super::link::LinkArgs;
+use super::triggers::TriggerArgs;
 use super::{AdminArgs, LogArgs, value};
 
 const AFTER_HELP: &str = "\
@@ -60,6 +61,8 @@ pub(crate) struct ScalerArgs {
     #[arg(long, env = "ROUSE_TICK", value_name = "DURATION", value_parser = value::positive_duration, default_value = "1s")]
     tick: Duration,
     #[command(flatten)]
+    triggers: TriggerArgs,
+    #[command(flatten)]
     pub(crate) tls: LinkArgs,
     #[command(flatten)]
     pub(crate) log: LogArgs,
@@ -70,6 +73,7 @@ impl ScalerArgs {
     pub(crate) fn scaler(&self) -> ScalerConfig {
         ScalerConfig {
             tick: self.tick,
+            triggers: self.triggers.allowed(),
             ..ScalerConfig::default()
         }
     }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use rouse_scaler::ScalerConfig;
 
+use super::triggers::TriggerArgs;
 use super::{AdminArgs, DataArgs, LogArgs, value};
 
 const AFTER_HELP: &str = "\
@@ -34,6 +35,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "ROUSE_TICK", value_name = "DURATION", value_parser = value::positive_duration, default_value = "1s")]
     tick: Duration,
     #[command(flatten)]
+    triggers: TriggerArgs,
+    #[command(flatten)]
     pub(crate) data: DataArgs,
     #[command(flatten)]
     pub(crate) log: LogArgs,
@@ -44,6 +47,7 @@ impl ServeArgs {
     pub(crate) fn scaler(&self) -> ScalerConfig {
         ScalerConfig {
             tick: self.tick,
+            triggers: self.triggers.allowed(),
             ..ScalerConfig::default()
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use rouse_proxy::ProxyConfig;
+use rouse_scaler::trigger::Allowed;
 use rouse_testbed::apply::documents;
 
 use super::{Cli, Command, ServeArgs};
@@ -56,7 +57,11 @@ fn flags_reach_the_configuration() {
         "--tick=250ms",
         "--max-header-bytes=16Ki",
         "--access-log",
+        "--trigger-servers=http://prometheus:9090,https://mimir/tenant/a",
     ]);
+    let servers = ["http://prometheus:9090", "https://mimir/tenant/a"];
+    let servers = servers.map(|url| url.parse().unwrap());
+    assert_eq!(args.scaler().triggers, Allowed::only(servers.into()));
     assert_eq!(args.files, [Path::new("a.yaml"), Path::new("folder")]);
     assert_eq!(args.data.threads(), 1);
     assert_eq!(args.scaler().tick, Duration::from_millis(250));
@@ -150,6 +155,10 @@ fn wrong_values_say_what_would_be_right() {
         ("--max-header-bytes=0", "64Ki"),
         ("--max-held-bytes=lots", "16Mi"),
         ("--log=workload=[", "invalid"),
+        (
+            "--trigger-servers=prometheus:9090",
+            "http://prometheus:9090",
+        ),
     ] {
         let text = refusal(&[flag]);
         assert!(text.contains(right), "{flag}: {text}");

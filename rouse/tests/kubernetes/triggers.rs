@@ -16,6 +16,8 @@ pub(crate) const CASES: Cases = cases![
     one_request_wakes_all_that_is_needed,
     what_wakes_cannot_do_is_in_a_condition,
     a_new_workload_begins_with_its_initial_count_once,
+    others_pods_are_counted,
+    a_query_with_a_secret_says_what_is_missing_until_nothing_is,
 ];
 
 /// Cases in which scalers end.
@@ -169,5 +171,59 @@ async fn a_restart_of_scalers_does_not_begin_anew(cluster: &Cluster) {
     space.until_replicas("hello", 0).await;
     sleep(Duration::from_secs(2)).await;
     assert_eq!(space.replicas("hello").await, 0);
+    space.end().await;
+}
+
+async fn others_pods_are_counted(cluster: &Cluster) {
+    let space = Space::new(cluster, "trigger-pods").await;
+    space.deploy(&App::new("others")).await;
+    let pods = json!({"matchLabels": {"app": "others"}, "perReplica": 2, "activation": 1});
+    let spec = json!({"idleAfter": "2s", "replicas": {"max": 4},
+        "triggers": [{"pollInterval": "1s", "pods": pods}]});
+    worker(&space, "counter", spec).await;
+    space.until_state("counter", "Asleep").await;
+    space.scale_by_hand("others", 1).await;
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(space.replicas("counter").await, 0, "one is not above 1");
+    // From zero at once as many as they ask for.
+    space.scale_by_hand("others", 5).await;
+    until("it is awake", async || space.replicas("counter").await > 0).await;
+    space.until_replicas("counter", 3).await;
+    space.scale_by_hand("others", 0).await;
+    space.until_replicas("counter", 0).await;
+    space.end().await;
+}
+
+/// Nobody listens at the server's address: what is told once the Secret was read.
+async fn a_query_with_a_secret_says_what_is_missing_until_nothing_is(cluster: &Cluster) {
+    let space = Space::new(cluster, "trigger-secret").await;
+    let secret = |key: &str| json!({"secret": {"name": "access", "key": key}});
+    let query = json!({
+        "serverAddress": "http://127.0.0.1:1", "query": "sum(up)", "perReplica": 1, "bearer": secret("token"),
+    });
+    let spec =
+        json!({"idleAfter": "2s", "triggers": [{"pollInterval": "1s", "prometheus": query}]});
+    worker(&space, "asker", spec).await;
+    let told = async |words: &str| {
+        until(words, async || {
+            let status = space.object("asker").await["status"].to_string();
+            status.contains(words)
+        })
+        .await;
+    };
+    told("the scaler may not read Secret access").await;
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "rouse-triggers"},
+        "rules": [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["access"], "verbs": ["get"]}]});
+    space.apply(role).await;
+    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "rouse-triggers"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "rouse-triggers"},
+        "subjects": [{"kind": "ServiceAccount", "name": "rouse-scaler", "namespace": crate::cluster::NAMESPACE}]});
+    space.apply(binding).await;
+    told("there is no Secret access").await;
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "access"}, "stringData": {"token": "abc"}});
+    space.apply(secret).await;
+    // The next word is the server's, where none listens.
+    told("onnection refused").await;
+    assert_eq!(space.replicas("asker").await, 0, "nobody knows");
     space.end().await;
 }

@@ -102,6 +102,6 @@ impl Entry {
                 }
             }
         }
-        self.set(workload);
+        self.set(workload, turn.now);
     }
 }

@@ -127,7 +127,7 @@ pub(super) struct Scaling {
 impl Entry {
     pub(super) fn new(workload: Arc<Workload>, now: Instant) -> Self {
         let behavior = workload.scale.behavior;
-        let triggers = Triggers::of(&workload);
+        let triggers = Triggers::of(&workload, now);
         // Others may have scaled it before: whether it was ever seen only its platform knows.
         let shared = matches!(workload.target, Target::Scalable(_));
         let initial = workload.scale.initial.filter(|_| !shared);
@@ -178,7 +178,7 @@ impl Entry {
         &self.workload.id
     }
 
-    pub(super) fn set(&mut self, workload: Arc<Workload>) {
+    pub(super) fn set(&mut self, workload: Arc<Workload>, now: Instant) {
         self.policy = Policy::of(&workload);
         let (old, new) = (self.workload.scale.behavior, workload.scale.behavior);
         if old != new {
@@ -186,7 +186,7 @@ impl Entry {
             self.decide.restart();
         }
         if self.workload.triggers != workload.triggers {
-            self.triggers.set(&workload);
+            self.triggers.set(&workload, now);
         }
         self.workload = workload;
     }

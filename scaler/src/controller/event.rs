@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rouse_api::link::{Capabilities, EndpointId, MemberId, Term, ToProxy, ToScaler};
-use rouse_api::workload::{Workload, WorkloadId};
+use rouse_api::workload::{Trigger, Workload, WorkloadId};
 use serde::Serialize;
 
 use super::{SessionEnd, WorkloadEvent};
@@ -43,6 +43,15 @@ pub enum Event {
     ScaleDone(WorkloadId, Count),
     /// The platform did not take on the last scale.
     ScaleFailed(WorkloadId, PlatformError),
+    /// A trigger was read, or could not be.
+    Read {
+        /// Whose it is.
+        workload: WorkloadId,
+        /// As it was when it was asked.
+        trigger: Trigger,
+        /// Its value, or a sentence.
+        value: Result<f64, String>,
+    },
     /// What the wall clock says. Told at the start, and whenever it is another than by the time that has passed.
     Clock(Timestamp),
     /// Time has passed: [`next_deadline`](super::Controller::next_deadline) is over.

@@ -30,6 +30,7 @@ impl Controller {
         let epoch = self.epoch;
         self.with_all(now, out, |entry, turn| {
             entry.step_down(epoch);
+            entry.triggers.begin(turn.now);
             if let Some(level) = entry.level(epoch) {
                 entry.tell_leading(&level, turn);
             }

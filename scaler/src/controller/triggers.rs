@@ -9,6 +9,7 @@ use rouse_api::workload::{Cron, Source, Trigger, Workload, WorkloadId};
 use tokio::time::Instant;
 
 use super::Turn;
+use super::polled::Asked;
 use crate::decide::{Answer, Reading, TriggerName};
 
 /// So long before a schedule's window its replicas are started, until it has been measured how long that takes.
@@ -21,6 +22,9 @@ const MOST_AHEAD: Duration = Duration::from_secs(600);
 #[derive(Debug, Default)]
 pub(super) struct Triggers {
     all: Vec<Scheduled>,
+    asked: Vec<Asked>,
+    /// What an asked one said last ends then.
+    ends: Option<Instant>,
     /// Awake ones that wake this one; `true`: this scaler has woken it and it is not ready yet.
     needed: BTreeMap<WorkloadId, bool>,
     /// By the wall clock something changes then.
@@ -40,7 +44,7 @@ struct Scheduled {
 
 impl Triggers {
     /// Of a workload as it shall be; nothing of the past.
-    pub(super) fn of(workload: &Workload) -> Self {
+    pub(super) fn of(workload: &Workload, now: Instant) -> Self {
         let scheduled = |trigger: &Trigger| match &trigger.source {
             Source::Cron(cron) => Some(Scheduled {
                 name: TriggerName::from(&*trigger.to_string()),
@@ -48,20 +52,48 @@ impl Triggers {
                 known: None,
                 begun: None,
             }),
+            Source::Polled(_) => None,
+        };
+        let asked = |trigger: &Trigger| match &trigger.source {
+            Source::Polled(_) => Some(Asked::new(trigger, now)),
+            Source::Cron(_) => None,
         };
         Self {
             all: workload.triggers.iter().filter_map(scheduled).collect(),
+            asked: workload.triggers.iter().filter_map(asked).collect(),
             ..Self::default()
         }
     }
 
-    /// Takes the triggers of the workload as it shall be from now on. Who needs it stays.
-    pub(super) fn set(&mut self, workload: &Workload) {
-        let needed = std::mem::take(&mut self.needed);
-        *self = Self {
-            needed,
-            ..Self::of(workload)
-        };
+    /// Takes the triggers of the workload as it shall be from now on. Who needs it stays, and what is known of those that stay.
+    pub(super) fn set(&mut self, workload: &Workload, now: Instant) {
+        let old = std::mem::replace(self, Self::of(workload, now));
+        self.needed = old.needed;
+        for known in old.asked {
+            if let Some(one) = self.asked.iter_mut().find(|one| known.is_same(one)) {
+                *one = known;
+            }
+        }
+    }
+
+    /// A trigger was read; one that has changed meanwhile was another.
+    pub(super) fn read(
+        &mut self,
+        trigger: &Trigger,
+        value: Result<f64, String>,
+        ready: u32,
+        now: Instant,
+    ) {
+        if let Some(one) = self.asked.iter_mut().find(|one| one.is(trigger)) {
+            one.read(value, ready, now);
+        }
+    }
+
+    /// From now on this scaler asks.
+    pub(super) fn begin(&mut self, now: Instant) {
+        for one in &mut self.asked {
+            one.begin(now);
+        }
     }
 
     pub(super) fn are_by_the_clock(&self) -> bool {
@@ -86,8 +118,12 @@ impl Triggers {
         self.needed.values().any(|woken| *woken)
     }
 
-    /// When something changes by the wall clock.
+    /// When something changes by time alone.
     pub(super) fn due(&self, turn: &Turn<'_>) -> Option<Instant> {
+        self.by_the_clock(turn).into_iter().chain(self.ends).min()
+    }
+
+    fn by_the_clock(&self, turn: &Turn<'_>) -> Option<Instant> {
         let left = self.due?.duration_since(turn.wall?);
         turn.now
             .checked_add(left.try_into().unwrap_or(Duration::ZERO))
@@ -113,6 +149,14 @@ impl Triggers {
             let trigger = one.name.clone();
             readings.push(Reading { trigger, answer });
         }
+        let mut ends: Option<Instant> = None;
+        for one in &self.asked {
+            let (reading, until) = one.reading(turn.now);
+            ends = ends.into_iter().chain(until).min();
+            readings.push(reading);
+        }
+        // Who does not lead asks nobody, and decides nothing by it.
+        self.ends = ends.filter(|_| turn.leads.is_some());
         // One says as much as all.
         if let Some(by) = self.needed.keys().next() {
             readings.push(Reading {

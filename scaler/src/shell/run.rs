@@ -18,6 +18,7 @@ use crate::controller::{
     Action, Controller, Event, EventKind, SessionEnd, SessionId, WorkloadEvent,
 };
 use crate::platform::{Platform, PlatformError, ScaleOrder};
+use crate::trigger::{Context, Poller};
 
 /// For the platform to take a count on.
 const SCALE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,6 +42,7 @@ pub(super) struct Shell<P> {
     scales: JoinSet<Event>,
     /// Cancelled when the role changes: what was lowered in an earlier role is not tried any more.
     role: CancellationToken,
+    poller: Poller<P>,
     inputs: mpsc::Sender<Event>,
     input: mpsc::Receiver<Event>,
 }
@@ -55,8 +57,11 @@ impl<P: Platform> Shell<P> {
     ) -> Self {
         let (inputs, input) = mpsc::channel(QUEUE);
         metrics.leads(config.leads.is_some());
+        let platform = Arc::new(platform);
+        let context = Context::new(platform.clone(), config.triggers.clone());
         Self {
-            platform: Arc::new(platform),
+            poller: Poller::new(context, config.leads.is_some(), inputs.clone()),
+            platform,
             shutdown_timeout: config.shutdown_timeout,
             controller: Controller::new(config),
             metrics,
@@ -118,6 +123,7 @@ impl<P: Platform> Shell<P> {
     fn command(&mut self, command: Command) {
         match command {
             Command::Apply(workloads, done) => {
+                self.poller.set(&workloads);
                 self.handle(Event::Applied(workloads));
                 let _ = done.send(());
             }
@@ -134,6 +140,7 @@ impl<P: Platform> Shell<P> {
                 // Before anybody is told: the next leader's word to send again must not be followed by a late zero.
                 std::mem::take(&mut self.role).cancel();
                 self.handle(Event::Lead(term));
+                self.poller.lead(term.is_some());
                 let _ = done.send(());
             }
             Command::WorkloadStatus(workload, answer) => {

@@ -1,8 +1,11 @@
 //! Triggers, each of one source.
 
+mod polled;
+
 use std::num::NonZeroU32;
 
 use super::http::at_most;
+use crate::load::Mode;
 use crate::load::document::Document;
 use crate::load::path::FieldPath;
 use crate::resource::{self, Spec};
@@ -13,7 +16,12 @@ use crate::workload::{Cron, Scale, Source, Trigger};
 pub(crate) const MOST_TRIGGERS: usize = 32;
 
 /// What is contradictory is noted in the document.
-pub(super) fn triggers(document: &mut Document, spec: &Spec, scale: &Scale) -> Vec<Trigger> {
+pub(super) fn triggers(
+    document: &mut Document,
+    spec: &Spec,
+    scale: &Scale,
+    mode: Mode,
+) -> Vec<Trigger> {
     let all = FieldPath::of("spec.triggers");
     at_most(document, &all, spec.triggers.len(), MOST_TRIGGERS);
     let mut triggers = Vec::new();
@@ -23,8 +31,11 @@ pub(super) fn triggers(document: &mut Document, spec: &Spec, scale: &Scale) -> V
             continue;
         }
         let source = match &trigger.cron {
-            Some(given) => cron(document, given, scale, &at.key("cron")).map(Source::Cron),
-            None => None,
+            Some(given) => {
+                not_of_a_schedule(document, trigger, &at);
+                cron(document, given, scale, &at.key("cron")).map(Source::Cron)
+            }
+            None => polled::polled(document, trigger, scale, (mode, &at)).map(Source::Polled),
         };
         triggers.extend(source.map(|source| Trigger { place, source }));
     }
@@ -36,15 +47,29 @@ fn has_one_source(document: &mut Document, trigger: &resource::Trigger, at: &Fie
         trigger.sqs.is_some(),
         trigger.prometheus.is_some(),
         trigger.cron.is_some(),
+        trigger.pods.is_some(),
     ];
     let count = given.iter().filter(|given| **given).count();
     if count != 1 && !document.touched(at) {
         document.refuse(
             at,
-            format!("has {count} of sqs, prometheus and cron; write exactly one"),
+            format!("has {count} of sqs, prometheus, cron and pods; write exactly one"),
         );
     }
     count == 1
+}
+
+/// A schedule is not polled, and always known.
+fn not_of_a_schedule(document: &mut Document, trigger: &resource::Trigger, at: &FieldPath) {
+    for (field, given) in [
+        ("pollInterval", trigger.poll_interval.is_some()),
+        ("fallback", trigger.fallback.is_some()),
+    ] {
+        if given {
+            let message = "is not for cron, which is always known; leave it out";
+            document.refuse(&at.key(field), message);
+        }
+    }
 }
 
 fn cron(

@@ -39,14 +39,9 @@ pub(super) fn refuse(document: &mut Document, spec: &Spec, mode: load::Mode) {
     }
     let triggers = FieldPath::of("spec.triggers");
     for (i, trigger) in spec.triggers.iter().enumerate() {
-        for (source, given) in [
-            ("sqs", trigger.sqs.is_some()),
-            ("prometheus", trigger.prometheus.is_some()),
-        ] {
-            if given {
-                let at = triggers.index(i).key(source);
-                not_supported(document, &at, "leave it out");
-            }
+        if trigger.sqs.is_some() {
+            let at = triggers.index(i).key("sqs");
+            not_supported(document, &at, "leave it out");
         }
     }
 }

@@ -566,8 +566,8 @@ fn what_later_versions_bring() {
         ("onDelete: keep", "spec.onDelete"),
         ("verifyChanges: true", "spec.verifyChanges"),
         (
-            "triggers: [{prometheus: {serverAddress: a, query: q, perReplica: 1}}]",
-            "spec.triggers[0].prometheus",
+            "triggers: [{sqs: {queueURL: u, region: r, perReplica: 1}}]",
+            "spec.triggers[0].sqs",
         ),
     ] {
         let wanted = [(&*format!("6: {path}"), "is not supported by this version")];
@@ -599,7 +599,10 @@ fn what_later_versions_bring_is_checked_too() {
                 "triggers: [{}, {cron: {}}, {sqs: {queueURL: u, region: r, perReplica: 0}}, {sqs: {queueURL: u, region: r, perReplica: 1}}]",
             ),
             &[
-                ("6: spec.triggers[0]", "has 0 of sqs, prometheus and cron"),
+                (
+                    "6: spec.triggers[0]",
+                    "has 0 of sqs, prometheus, cron and pods",
+                ),
                 ("6: spec.triggers[1].cron.timezone", "is missing"),
                 (
                     "6: spec.triggers[2].sqs.perReplica",

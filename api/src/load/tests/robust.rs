@@ -101,7 +101,6 @@ fn the_complete_schema_is_refused_only_for_what_comes_later() {
         "spec.onDelete",
         "spec.verifyChanges",
         "spec.http.service",
-        "spec.triggers[0].prometheus",
         "spec.triggers[2].sqs",
     ];
     assert_eq!(of(&later), wanted);

@@ -12,7 +12,9 @@ fn a_schedule_is_read_and_enough_to_run() {
     let workloads = load_one(&with_cron(CRON)).unwrap();
     let trigger = &workloads[0].triggers[0];
     assert_eq!(trigger.to_string(), "triggers[0] (cron)");
-    let Source::Cron(cron) = &trigger.source;
+    let Source::Cron(cron) = &trigger.source else {
+        panic!("{trigger}");
+    };
     assert_eq!(cron.replicas, 2);
     let monday = "2026-11-30T08:00:00+09".parse().unwrap();
     assert!(cron.schedule.at(monday).inside);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rouse_api::schedule::{Expression, Schedule, Zone};
-use rouse_api::workload::{Cron, Source, Trigger};
+use rouse_api::workload::{Asked, Cron, Polled, Source, Trigger};
 
 use super::cluster::{READY, STARTING, deployment};
 use super::*;
@@ -238,4 +238,84 @@ fn one_that_takes_the_lead_later_does_not_begin_what_the_last_one_has_begun() {
     world.sees_as(8, 0, &[], |seen| seen.fresh = false);
     let out = world.pass(SECOND * 2, &[(A, 0)]);
     assert_eq!(scales(&out), [(2, vec![])]);
+}
+
+/// A worker for which a queue is asked: 10 each, with 2 replicas when nothing is known.
+fn asking(workload: Workload) -> Workload {
+    let polled = Polled {
+        of: Asked::Pods(std::collections::BTreeMap::new()),
+        target: 10.0,
+        total: false,
+        activation: 0.0,
+        every: SECOND * 10,
+        timeout: SECOND,
+        fallback: Some(2),
+    };
+    Workload {
+        http: None,
+        triggers: vec![Trigger {
+            place: 0,
+            source: Source::Polled(polled),
+        }],
+        ..workload
+    }
+}
+
+impl World {
+    fn reads(&mut self, workload: &Workload, value: Result<f64, &str>) -> Vec<Action> {
+        self.event(Event::Read {
+            workload: hello(),
+            trigger: workload.triggers[0].clone(),
+            value: value.map_err(str::to_owned),
+        })
+    }
+}
+
+#[test]
+fn a_value_wakes_as_many_as_it_asks_for_and_the_last_good_one_is_kept() {
+    let workload = asking(deployment());
+    let mut world = World::cluster_of(workload.clone(), Some(1), &[]);
+    world.sees(7, 0, &[]);
+    assert_eq!(scales(&world.reads(&workload, Ok(25.0))), [(3, vec![])]);
+    world.took(8, 3);
+    world.sees(8, 3, &THREE);
+    // The source is gone: for five minutes what it said last stands, and then nobody knows.
+    for _ in 0..40 {
+        let mut out = world.pass(SECOND * 10, &[]);
+        out.extend(world.reads(&workload, Err("connection refused")));
+        assert_eq!(scales(&out), []);
+    }
+    assert_eq!(
+        world.why(),
+        "3 replicas: triggers[0] (pods) is not known (connection refused), fallback 2; kept, for triggers[0] (pods) is not known"
+    );
+    // It is back, and the queue is empty.
+    world.reads(&workload, Ok(0.0));
+    let out = world.pass(SECOND * 11, &[]);
+    assert_eq!(scales(&out), [(0, vec!["a", "b", "c"])]);
+}
+
+#[test]
+fn a_fallback_is_for_what_was_not_known_for_long_and_only_the_leaders() {
+    let workload = asking(deployment());
+    let mut world = World::cluster_of(workload.clone(), None, &[]);
+    world.sees(7, 0, &[]);
+    assert_eq!(scales(&world.pass(SECOND * 1000, &[])), []);
+    world.event(Event::Lead(Some(2)));
+    assert_eq!(scales(&world.pass(SECOND * 299, &[])), []);
+    assert_eq!(scales(&world.pass(SECOND, &[])), [(2, vec![])]);
+}
+
+#[test]
+fn what_was_asked_of_another_trigger_says_nothing_of_this_one() {
+    let workload = asking(deployment());
+    let mut world = World::cluster_of(workload.clone(), Some(1), &[]);
+    world.sees(7, 0, &[]);
+    let mut other = workload.clone();
+    if let Source::Polled(polled) = &mut other.triggers[0].source {
+        polled.target = 5.0;
+    }
+    world.event(Event::Applied(vec![other.clone()]));
+    assert_eq!(scales(&world.reads(&workload, Ok(25.0))), []);
+    assert_eq!(scales(&world.reads(&other, Ok(25.0))), [(5, vec![])]);
 }
