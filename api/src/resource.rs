@@ -34,7 +34,9 @@ pub use scalar::{
 pub(crate) use scalar::{LONGEST_NAME, NAME};
 pub use spec::{Behavior, LightSleep, Mode, OnDelete, Replicas, ScaleIn, Sleep, Spec, TargetSpec};
 pub use status::{Condition, ConditionStatus, ConditionType, LastSleep, LastWake, State, Status};
-pub use trigger::{Cron, FallbackReplicas, PodsTrigger, Prometheus, Sqs, Trigger, WhenEmpty};
+pub use trigger::{
+    AwsKeys, Cron, FallbackReplicas, PodsTrigger, Prometheus, Sqs, Trigger, UsageTrigger, WhenEmpty,
+};
 pub use upstream::{Dial, Tls, TlsFiles, Upstream};
 pub use waking::{
     Fallback, NoWake, Respond, Rule, RuleAction, RuleMatch, Wake, WakeRequires, WhileWaking,

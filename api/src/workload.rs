@@ -16,7 +16,9 @@ pub use id::WorkloadId;
 pub use process::{Probe, ProbeAction, Process};
 pub use route::{HeaderMatch, HostPattern, InvalidHost, InvalidPath, PathPrefix, Route};
 pub use scale::{OnDelete, Scale};
-pub use trigger::{Access, Asked, Credential, Cron, Polled, Query, Source, Trigger};
+pub use trigger::{
+    Access, Asked, Credential, Cron, Polled, Query, Queue, Resource, Source, Trigger, Usage,
+};
 
 /// One thing that scales, as the scaler sees it.
 #[derive(Debug, Clone, PartialEq)]

@@ -15,4 +15,5 @@ mod shared;
 pub mod status;
 #[cfg(test)]
 mod testing;
+mod usage;
 mod watch;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
-use rouse_api::workload::{Workload, WorkloadId};
+use rouse_api::workload::{Usage, Workload, WorkloadId};
 use rouse_scaler::platform::{Count, Observation, Platform, PlatformError, ScaleOrder};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -21,6 +21,7 @@ use crate::lease::Reign;
 use crate::scale::{Change, Scaler};
 use crate::secret::Secrets;
 use crate::shared::{Shared, scalable};
+use crate::usage::Usages;
 
 /// Sets of workloads follow each other at this distance at least.
 const COALESCE: Duration = Duration::from_millis(100);
@@ -49,6 +50,7 @@ pub struct KubernetesPlatform {
     shared: Arc<Shared>,
     scaler: Arc<Scaler>,
     secrets: Secrets,
+    usages: Usages,
     /// End with it.
     _tasks: JoinSet<()>,
 }
@@ -87,7 +89,8 @@ pub fn start(
     let platform = KubernetesPlatform {
         shared,
         scaler,
-        secrets: Secrets::new(client),
+        secrets: Secrets::new(client.clone()),
+        usages: Usages::new(client),
         _tasks: tasks,
     };
     (platform, workloads, objects, readiness)
@@ -176,6 +179,11 @@ impl Platform for KubernetesPlatform {
 
     async fn secret(&self, namespace: &str, name: &str, key: &str) -> Result<Vec<u8>, String> {
         self.secrets.get(namespace, name, key).await
+    }
+
+    async fn usage(&self, workload: &WorkloadId, usage: &Usage) -> Result<f64, String> {
+        let pods = self.shared.with(|index| index.used(workload));
+        self.usages.of(workload.namespace(), &pods, usage).await
     }
 
     fn pods(&self, namespace: &str, labels: &BTreeMap<String, String>) -> Option<u32> {

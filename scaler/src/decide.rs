@@ -149,12 +149,14 @@ fn bind(
     now: Instant,
 ) -> (u32, Rule) {
     let active = demand.current() > 0 || readings.iter().any(Reading::is_active);
+    let works = policy.behavior.when_idle && (active || readings.iter().any(Reading::has_any));
     let current = state.replicas;
     if policy.min == 0 && current == 0 && !active {
         return (0, Rule::Asleep);
     }
     if policy.min == 0
         && !active
+        && !works
         && let Some(idle) = sources::idle(policy, demand, readings, state, now)
         && idle >= policy.idle_after
     {
@@ -169,6 +171,9 @@ fn bind(
     }
     let window = policy.behavior.stable_window;
     let bounded = current.min(policy.max);
+    if bounded > wanted && works {
+        return (bounded, Rule::Works);
+    }
     if bounded > wanted && !state.covers(window, now) {
         return (bounded, Rule::StableWindow { window });
     }

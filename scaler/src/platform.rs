@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rouse_api::link::{EndpointId, Failure, Fallback};
-use rouse_api::workload::{Probe, Workload, WorkloadId};
+use rouse_api::workload::{Probe, Usage, Workload, WorkloadId};
 use tokio::time::Instant;
 
 pub use observations::Observations;
@@ -154,6 +154,22 @@ pub trait Platform: Send + Sync + 'static {
         _key: &str,
     ) -> impl Future<Output = Result<Vec<u8>, String>> + Send {
         let told = format!("there are no Secrets here, and so no {name}");
+        async { Err(told) }
+    }
+
+    /// What the workload's replicas use, as [`Usage`] says; 0 while there are none.
+    ///
+    /// # Errors
+    /// With a sentence, when it is not known.
+    fn usage(
+        &self,
+        _workload: &WorkloadId,
+        usage: &Usage,
+    ) -> impl Future<Output = Result<f64, String>> + Send {
+        let told = format!(
+            "nobody tells here how much {} is used",
+            usage.resource.word()
+        );
         async { Err(told) }
     }
 

@@ -5,9 +5,11 @@
 
 mod access;
 mod allowed;
+mod credential;
 mod percent;
 mod poll;
 mod prometheus;
+mod sqs;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +28,7 @@ pub(crate) use poll::Poller;
 pub(crate) struct Context<P> {
     pub(crate) platform: Arc<P>,
     http: Http,
+    queues: sqs::Clients,
     allowed: Allowed,
 }
 
@@ -34,6 +37,7 @@ impl<P: Platform> Context<P> {
         Self {
             platform,
             http: Http::default(),
+            queues: sqs::Clients::default(),
             allowed,
         }
     }
@@ -42,6 +46,8 @@ impl<P: Platform> Context<P> {
     async fn read(&self, workload: &WorkloadId, polled: &Polled) -> Result<f64, String> {
         match &polled.of {
             Asked::Prometheus(query) => prometheus::read(self, workload, query).await,
+            Asked::Sqs(queue) => sqs::read(self, workload, queue).await,
+            Asked::Usage(usage) => self.platform.usage(workload, usage).await,
             Asked::Pods(labels) => {
                 let count = self.platform.pods(workload.namespace(), labels);
                 count

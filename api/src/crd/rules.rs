@@ -18,7 +18,6 @@ const LONGER_WANTED: &str = "is 0s: it must be longer";
 const ABOVE_ONE: &str = "must be above 1: with 1 the count could never change";
 const SECRET: &str = "has(self.secret) && !has(self.file)";
 const SECRET_WANTED: &str = "write secret: {name: ..., key: ...}";
-const NOT_YET: &str = "is not supported by this version; leave it out";
 
 const RULES: &[Rule] = &[
     (
@@ -101,7 +100,27 @@ const RULES: &[Rule] = &[
         "a trigger asks for more than replicas.max: there are never more",
         ".triggers",
     ),
-    ("triggers[].sqs", NEVER, NOT_YET, ""),
+    (
+        "triggers[].sqs.queueURL",
+        "self.matches('^https?://[^/]+/[^/]+/[^/]+/?$')",
+        "is not a queue's URL; write one such as https://sqs.ap-northeast-1.amazonaws.com/123456789012/orders",
+        "",
+    ),
+    (
+        "triggers[].cpu",
+        "has(self.utilization) != has(self.average)",
+        "write percent of what is requested, or an amount per pod",
+        "",
+    ),
+    (
+        "triggers[].memory",
+        "has(self.utilization) != has(self.average)",
+        "write percent of what is requested, or an amount per pod",
+        "",
+    ),
+    ("triggers[].sqs.keys.id", SECRET, SECRET_WANTED, ""),
+    ("triggers[].sqs.keys.secret", SECRET, SECRET_WANTED, ""),
+    ("triggers[].sqs.keys.session", SECRET, SECRET_WANTED, ""),
     (
         "triggers[]",
         "!has(self.cron) || (!has(self.pollInterval) && !has(self.fallback))",
@@ -161,7 +180,7 @@ const RULES: &[Rule] = &[
     ),
     (
         "triggers[]",
-        "(has(self.sqs) ? 1 : 0) + (has(self.prometheus) ? 1 : 0) + (has(self.cron) ? 1 : 0) + (has(self.pods) ? 1 : 0) == 1",
+        "(has(self.sqs) ? 1 : 0) + (has(self.prometheus) ? 1 : 0) + (has(self.cron) ? 1 : 0) + (has(self.pods) ? 1 : 0) + (has(self.cpu) ? 1 : 0) + (has(self.memory) ? 1 : 0) == 1",
         "write exactly one",
         "",
     ),

@@ -166,4 +166,6 @@ pub struct Behavior {
 pub enum ScaleIn {
     /// Step by step, as demand falls.
     Gradual,
+    /// All at once, and only when there is no demand at all: no replica goes while another has work, for which has it nobody knows.
+    WhenIdle,
 }

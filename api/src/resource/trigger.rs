@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BasicSpec, CredentialSpec, CronExpression, Duration, HeaderName, HeaderValue, NotNegative,
-    Positive, ServerTls, ServerUrl, ZoneName,
+    ObjectName, Positive, Quantity, ServerTls, ServerUrl, ZoneName,
 };
 
 /// A source of demand other than HTTP. Exactly one.
@@ -24,6 +24,12 @@ pub struct Trigger {
     /// The number of certain pods.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pods: Option<PodsTrigger>,
+    /// The processor time that its pods use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<UsageTrigger>,
+    /// The memory that its pods use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<UsageTrigger>,
     /// How often it is read. 1s to 1h. Absent: 15s. Not for cron.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub poll_interval: Option<Duration>,
@@ -54,6 +60,21 @@ pub struct PodsTrigger {
     pub activation: Option<NotNegative>,
 }
 
+/// What the workload's own pods use, by metrics.k8s.io. It sees nothing at zero replicas: it neither wakes nor keeps awake.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UsageTrigger {
+    /// Percent of what they request. This or `average`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub utilization: Option<Positive>,
+    /// Per pod, e.g. `500m` or `200Mi`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub average: Option<Quantity>,
+    /// Only of this container. Absent: of all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<ObjectName>,
+}
+
 /// What a query without a result means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -68,16 +89,46 @@ pub enum WhenEmpty {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Sqs {
-    /// As AWS shows it.
+    /// As AWS shows it: `https://sqs.ap-northeast-1.amazonaws.com/123456789012/orders`.
     #[serde(rename = "queueURL")]
-    pub queue_url: String,
+    pub queue_url: ServerUrl,
     /// e.g. `ap-northeast-1`.
+    #[schemars(extend("minLength" = 1, "maxLength" = 64, "pattern" = "^[a-z0-9-]+$"))]
     pub region: String,
-    /// Messages (waiting and in work) per replica.
+    /// Messages per replica.
     pub per_replica: Positive,
     /// Asleep while there are not more messages than this. Absent: 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activation: Option<NotNegative>,
+    /// Messages that are being worked on count, too. Absent: true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<bool>,
+    /// Messages that may not be received yet count, too. Absent: false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delayed: Option<bool>,
+    /// Who is asked instead of AWS, e.g. a VPC endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<ServerUrl>,
+    /// The role to assume for it.
+    #[serde(rename = "roleARN", skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxLength" = 2048, "pattern" = "^arn:[a-z0-9-]+:iam::[0-9]{12}:role/.+$"))]
+    pub role_arn: Option<String>,
+    /// Keys. Absent: the scaler's own identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<AwsKeys>,
+}
+
+/// Access keys of AWS.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AwsKeys {
+    /// `aws_access_key_id`.
+    pub id: CredentialSpec,
+    /// `aws_secret_access_key`.
+    pub secret: CredentialSpec,
+    /// `aws_session_token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<CredentialSpec>,
 }
 
 /// A query's value.

@@ -20,6 +20,8 @@ pub struct Behavior {
     /// Knative's default is 0.7 because its target often is the hard limit as well, and a pod at its limit has no room for the next
     /// request. Here the two are two fields (`perReplica` and `limit`): what is written is what a replica gets.
     pub utilization: f64,
+    /// No replica goes while there is any demand.
+    pub when_idle: bool,
 }
 
 impl Behavior {
@@ -44,6 +46,7 @@ impl Default for Behavior {
             max_scale_up_rate: 1000.0,
             max_scale_down_rate: 2.0,
             utilization: 1.0,
+            when_idle: false,
         }
     }
 }

@@ -56,6 +56,10 @@ pub struct Polled {
 pub enum Asked {
     /// A server with Prometheus' API.
     Prometheus(Box<Query>),
+    /// A queue of Amazon SQS.
+    Sqs(Box<Queue>),
+    /// The platform: what the workload's own pods use.
+    Usage(Usage),
     /// The platform: how many pods of the workload's namespace have these labels and have not ended.
     Pods(BTreeMap<String, String>),
 }
@@ -71,6 +75,56 @@ pub struct Query {
     pub empty_is_zero: bool,
     /// What is sent with it.
     pub access: Access,
+}
+
+/// A queue of Amazon SQS.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Queue {
+    /// Its URL.
+    pub url: String,
+    /// Its region.
+    pub region: String,
+    /// Messages that are being worked on count, too.
+    pub in_flight: bool,
+    /// Messages that may not be received yet count, too.
+    pub delayed: bool,
+    /// Who is asked instead of AWS.
+    pub endpoint: Option<String>,
+    /// The role to assume.
+    pub role: Option<String>,
+    /// Id, secret and, if there is one, session token; `None`: the scaler's own identity.
+    pub keys: Option<(Credential, Credential, Option<Credential>)>,
+}
+
+/// What a workload's own pods use. Its value is per pod in cores or bytes, or in percent of what they request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    /// Of what.
+    pub resource: Resource,
+    /// In percent of what they request.
+    pub of_requests: bool,
+    /// Only of this container.
+    pub container: Option<String>,
+}
+
+/// What pods use and request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// Processor time, in cores.
+    Cpu,
+    /// Memory, in bytes.
+    Memory,
+}
+
+impl Resource {
+    /// As Kubernetes calls it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
+        }
+    }
 }
 
 /// How one gets access to a server.
@@ -105,6 +159,8 @@ impl Source {
             Self::Cron(_) => "cron",
             Self::Polled(polled) => match polled.of {
                 Asked::Prometheus(_) => "prometheus",
+                Asked::Sqs(_) => "sqs",
+                Asked::Usage(ref usage) => usage.resource.word(),
                 Asked::Pods(_) => "pods",
             },
         }

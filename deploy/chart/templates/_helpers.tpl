@@ -123,6 +123,10 @@ priorityClassName: {{ . }}
   resources: [{{ .resource }}/scale]
   verbs: [get, patch]
 {{- end }}
+# What Pods use, for triggers by cpu and memory.
+- apiGroups: [metrics.k8s.io]
+  resources: [pods]
+  verbs: [get, list]
 # Others that scale: Rouse never works against them.
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]

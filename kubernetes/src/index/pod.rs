@@ -10,6 +10,7 @@ use super::probe::PodProbe;
 use super::selector::Labels;
 use super::trouble::Trouble;
 use crate::scale::cost::ANNOTATION;
+use crate::usage::quantity;
 
 /// A Pod.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,8 +37,21 @@ pub struct Pod {
     pub probe: PodProbe,
     /// Its annotation `controller.kubernetes.io/pod-deletion-cost`: those with less go first.
     pub deletion_cost: Option<Box<str>>,
+    /// What its containers request.
+    pub requests: Box<[Requests]>,
     /// What keeps it from coming up.
     pub trouble: Option<Trouble>,
+}
+
+/// What a container requests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Requests {
+    /// Its name.
+    pub container: Box<str>,
+    /// In cores.
+    pub cpu: Option<f64>,
+    /// In bytes.
+    pub memory: Option<f64>,
 }
 
 impl Pod {
@@ -65,6 +79,7 @@ impl Pod {
                 .as_ref()
                 .and_then(|all| all.get(ANNOTATION))
                 .map(|cost| cost.as_str().into()),
+            requests: spec.map(requests).unwrap_or_default(),
             trouble: status.and_then(Trouble::of),
         })
     }
@@ -80,6 +95,20 @@ impl Pod {
 fn is_ready(status: &core::PodStatus) -> bool {
     let mut conditions = status.conditions.iter().flatten();
     conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+fn requests(spec: &core::PodSpec) -> Box<[Requests]> {
+    let of = |container: &core::Container| {
+        let requests = container.resources.as_ref();
+        let requests = requests.and_then(|all| all.requests.as_ref());
+        let amount = |name: &str| quantity(&requests?.get(name)?.0);
+        Requests {
+            container: container.name.as_str().into(),
+            cpu: amount("cpu"),
+            memory: amount("memory"),
+        }
+    };
+    containers(spec).map(of).collect()
 }
 
 fn named_ports(spec: &core::PodSpec) -> Vec<(Box<str>, u16)> {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::Index;
 use super::event::{Change, Key, Scope};
-use super::pod::Pod;
+use super::pod::{Pod, Requests};
 use super::postings::Postings;
 use super::selector::{Labels, PodSelector};
 use super::trouble::{Trouble, TroubleKind};
@@ -118,6 +118,18 @@ impl Index {
         let found = self.pods.select(namespace, &[&selector]);
         let running = found.iter().filter(|seen| !seen.pod.finished).count();
         u32::try_from(running).unwrap_or(u32::MAX)
+    }
+
+    /// The workload's pods that are ready and stay, by name, with what their containers request.
+    #[must_use]
+    pub fn used(&self, key: &Key) -> Vec<(String, Box<[Requests]>)> {
+        let Some(entry) = self.entries.get(key) else {
+            return Vec::new();
+        };
+        let pods = self.pods_of(entry, &self.front(entry)).into_iter();
+        let stay = pods.filter(|seen| seen.pod.ready && !seen.pod.terminating);
+        stay.map(|seen| (seen.pod.key.name().to_owned(), seen.pod.requests.clone()))
+            .collect()
     }
 
     pub(super) fn pod(&mut self, change: Change<Pod>, now: Instant) {

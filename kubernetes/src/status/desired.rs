@@ -42,7 +42,7 @@ pub fn desired(
         last_wake: last_wake(scaler, recorded, now),
         last_sleep: last_sleep(scaler, recorded, now),
         replica_hours_saved: saved(facts, recorded, now),
-        conditions: conditions(facts, recorded, now),
+        conditions: conditions(facts, scaler, recorded, now),
     };
     status.why = trouble(facts).map(short).or_else(|| {
         let same = recorded.state == status.state && recorded.desired == status.desired;
@@ -181,10 +181,15 @@ fn duration(duration: Duration) -> String {
     }
 }
 
-fn conditions(facts: &Facts, recorded: &Status, now: Timestamp) -> Vec<Condition> {
+fn conditions(
+    facts: &Facts,
+    scaler: Option<&WorkloadStatus>,
+    recorded: &Status,
+    now: Timestamp,
+) -> Vec<Condition> {
     let mut said = vec![ready(facts)];
     if facts.problems.is_empty() {
-        said.extend([awake(facts), degraded(facts), conflict(facts)]);
+        said.extend([awake(facts), degraded(facts, scaler), conflict(facts)]);
     }
     let mut conditions: Vec<_> = said
         .into_iter()
@@ -255,7 +260,7 @@ fn awake(facts: &Facts) -> Said {
     }
 }
 
-fn degraded(facts: &Facts) -> Said {
+fn degraded(facts: &Facts, scaler: Option<&WorkloadStatus>) -> Said {
     let said =
         |holds, reason, message: &str| Said::new(ConditionType::Degraded, holds, reason, message);
     if let Some(failure) = &facts.failure {
@@ -266,6 +271,9 @@ fn degraded(facts: &Facts) -> Said {
     }
     if let Some(fallback) = &facts.fallback {
         return said(true, &fallback.reason, &fallback.message);
+    }
+    if let Some(trigger) = scaler.and_then(|scaler| scaler.trigger.as_ref()) {
+        return said(true, &trigger.reason, &trigger.message);
     }
     match &facts.governed {
         Some(governor) if governor.min == 0 => {

@@ -58,10 +58,12 @@ fn flags_reach_the_configuration() {
         "--max-header-bytes=16Ki",
         "--access-log",
         "--trigger-servers=http://prometheus:9090,https://mimir/tenant/a",
+        "--trigger-roles=arn:aws:iam::123456789012:role/queues-*",
     ]);
     let servers = ["http://prometheus:9090", "https://mimir/tenant/a"];
     let servers = servers.map(|url| url.parse().unwrap());
-    assert_eq!(args.scaler().triggers, Allowed::only(servers.into()));
+    let roles = vec!["arn:aws:iam::123456789012:role/queues-*".to_owned()];
+    assert_eq!(args.scaler().triggers, Allowed::only(servers.into(), roles));
     assert_eq!(args.files, [Path::new("a.yaml"), Path::new("folder")]);
     assert_eq!(args.data.threads(), 1);
     assert_eq!(args.scaler().tick, Duration::from_millis(250));

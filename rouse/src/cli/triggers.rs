@@ -11,10 +11,18 @@ pub(crate) struct TriggerArgs {
         value_delimiter = ','
     )]
     servers: Vec<AllowedUrl>,
+    /// Triggers may assume only these roles of AWS, by ARN, with * at the end for all that begin so; may be repeated [default: every role]
+    #[arg(
+        long = "trigger-roles",
+        env = "ROUSE_TRIGGER_ROLES",
+        value_name = "ARN",
+        value_delimiter = ','
+    )]
+    roles: Vec<String>,
 }
 
 impl TriggerArgs {
     pub(crate) fn allowed(&self) -> Allowed {
-        Allowed::only(self.servers.clone())
+        Allowed::only(self.servers.clone(), self.roles.clone())
     }
 }

@@ -62,6 +62,8 @@ mod faults;
 mod fixtures;
 mod kinds;
 mod load;
+#[path = "../../../scaler/tests/common/moto.rs"]
+mod moto;
 mod named;
 mod objects;
 mod ownership;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::cluster::Cluster;
+use crate::moto::{REGION, Sqs};
 use crate::space::{App, Space};
 use crate::support::until;
 use crate::{Cases, cases};
@@ -18,6 +19,8 @@ pub(crate) const CASES: Cases = cases![
     a_new_workload_begins_with_its_initial_count_once,
     others_pods_are_counted,
     a_query_with_a_secret_says_what_is_missing_until_nothing_is,
+    a_queue_is_worked_off_and_sleeps_again,
+    memory_beyond_its_share_makes_more_and_a_sidecars_does_not_count,
 ];
 
 /// Cases in which scalers end.
@@ -195,6 +198,121 @@ async fn others_pods_are_counted(cluster: &Cluster) {
 }
 
 /// Nobody listens at the server's address: what is told once the Secret was read.
+/// The scaler may read this Secret of the space.
+async fn grant_secret(space: &Space<'_>, name: &str) {
+    let api = "rbac.authorization.k8s.io/v1";
+    space
+        .apply(json!({"apiVersion": api, "kind": "Role", "metadata": {"name": "rouse-triggers"},
+            "rules": [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"]}]}))
+        .await;
+    space
+        .apply(json!({"apiVersion": api, "kind": "RoleBinding", "metadata": {"name": "rouse-triggers"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "rouse-triggers"},
+            "subjects": [{"kind": "ServiceAccount", "name": "rouse-scaler", "namespace": crate::cluster::NAMESPACE}]}))
+        .await;
+}
+
+async fn a_queue_is_worked_off_and_sleeps_again(cluster: &Cluster) {
+    let space = Space::new(cluster, "trigger-sqs").await;
+    let sqs = Sqs::start().await;
+    sqs.create("orders").await;
+    let secret = |key: &str| json!({"secret": {"name": "aws", "key": key}});
+    space
+        .apply(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "aws"}, "stringData": {"id": "AKIATEST", "secret": "s3cret"}}))
+        .await;
+    grant_secret(&space, "aws").await;
+    let queue = json!({
+        "queueURL": sqs.queue_url("orders"), "region": REGION, "endpoint": sqs.url, "perReplica": 2, "activation": 3,
+        "keys": {"id": secret("id"), "secret": secret("secret")},
+    });
+    let spec = json!({
+        "idleAfter": "2s", "replicas": {"max": 5}, "behavior": {"scaleIn": "whenIdle"},
+        "triggers": [{"pollInterval": "1s", "sqs": queue}],
+    });
+    worker(&space, "job", spec).await;
+    // Not above its activation.
+    sqs.send("orders", 3, 0).await;
+    sleep(Duration::from_secs(4)).await;
+    assert_eq!(space.replicas("job").await, 0);
+    sqs.send("orders", 5, 0).await;
+    space.until_replicas("job", 4).await;
+    let status = space.object("job").await["status"].clone();
+    assert_eq!(status["lastWake"]["cause"], "trigger", "{status}");
+    // One is still in work: nobody goes, for nobody knows who has it.
+    let mut work = sqs.receive("orders", 8).await;
+    assert_eq!(work.len(), 8);
+    let last = work.pop().unwrap();
+    for one in work {
+        sqs.delete("orders", &one).await;
+    }
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(space.replicas("job").await, 4);
+    sqs.delete("orders", &last).await;
+    space.until_replicas("job", 0).await;
+    space.end().await;
+}
+
+async fn memory_beyond_its_share_makes_more_and_a_sidecars_does_not_count(cluster: &Cluster) {
+    let space = Space::new(cluster, "trigger-memory").await;
+    let app = App {
+        container: json!({"resources": {"requests": {"cpu": "10m", "memory": "128Mi"}}}),
+        ..App::new("web")
+    };
+    // What it takes itself is far from 80% of its request; its sidecar takes more than both request together.
+    let mut template = space.template(&app);
+    let containers = template["spec"]["containers"].as_array_mut().unwrap();
+    containers.push(json!({
+        "name": "sidecar", "image": "sample", "args": ["--port", "8081", "--memory", "200MiB"],
+        "env": [{"name": "SAMPLE_HOST", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+    }));
+    space
+        .apply(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+            "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "web"}}, "template": template},
+        }))
+        .await;
+    space.service("web").await;
+    let spec = |memory: Value| {
+        json!({
+            "idleAfter": "1s", "replicas": {"min": 1, "max": 3},
+            "triggers": [{"pollInterval": "1s", "memory": memory}],
+        })
+    };
+    space
+        .scaled("web", spec(json!({"utilization": 80, "container": "app"})))
+        .await;
+    until("it has read the memory", async || {
+        let told = space.object("web").await["status"].clone();
+        told["readyReplicas"] == 1 && space.condition("web", "Degraded").await.0 == "False"
+    })
+    .await;
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(space.replicas("web").await, 1);
+    space.scaled("web", spec(json!({"utilization": 80}))).await;
+    space.until_replicas("web", 3).await;
+    until("why is told", async || {
+        let status = space.object("web").await["status"].to_string();
+        status.contains("triggers[0] (memory)")
+    })
+    .await;
+    // A container that is not there is said.
+    space
+        .scaled(
+            "web",
+            spec(json!({"utilization": 80, "container": "proxy"})),
+        )
+        .await;
+    until("the mistake is told", async || {
+        let (degraded, _) = space.condition("web", "Degraded").await;
+        let status = space.object("web").await["status"].to_string();
+        degraded == "True" && status.contains("has no container proxy")
+    })
+    .await;
+    assert_eq!(space.replicas("web").await, 3, "nothing goes down");
+    space.end().await;
+}
+
 async fn a_query_with_a_secret_says_what_is_missing_until_nothing_is(cluster: &Cluster) {
     let space = Space::new(cluster, "trigger-secret").await;
     let secret = |key: &str| json!({"secret": {"name": "access", "key": key}});
@@ -212,13 +330,7 @@ async fn a_query_with_a_secret_says_what_is_missing_until_nothing_is(cluster: &C
         .await;
     };
     told("the scaler may not read Secret access").await;
-    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "rouse-triggers"},
-        "rules": [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["access"], "verbs": ["get"]}]});
-    space.apply(role).await;
-    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "rouse-triggers"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "rouse-triggers"},
-        "subjects": [{"kind": "ServiceAccount", "name": "rouse-scaler", "namespace": crate::cluster::NAMESPACE}]});
-    space.apply(binding).await;
+    grant_secret(&space, "access").await;
     told("there is no Secret access").await;
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "access"}, "stringData": {"token": "abc"}});
     space.apply(secret).await;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use rouse_api::workload::{Polled, Source, Trigger};
+use rouse_api::link::Failure;
+use rouse_api::workload::{Asked as Of, Polled, Source, Trigger};
 use tokio::time::Instant;
 
 use crate::decide::{Answer, Reading, TargetOf, TriggerName};
@@ -65,6 +66,15 @@ impl Asked {
         }
     }
 
+    /// Why the last try brought no value; its last good value may still stand.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        let error = self.error.as_ref()?;
+        Some(Failure {
+            reason: "TriggerFailed".to_owned(),
+            message: format!("{}: {error}", self.name),
+        })
+    }
+
     /// What it says, and when that ends.
     pub(super) fn reading(&self, now: Instant) -> (Reading, Option<Instant>) {
         let fresh = self.last.filter(|last| now < last.at + KEPT);
@@ -96,9 +106,10 @@ fn value(polled: &Polled, last: Value) -> Answer {
     Answer::Value {
         value: last.value,
         target: polled.target,
-        of: match polled.total {
-            true => TargetOf::Total { ready: last.ready },
-            false => TargetOf::Each,
+        of: match &polled.of {
+            Of::Usage(_) => TargetOf::Used { ready: last.ready },
+            _ if polled.total => TargetOf::Total { ready: last.ready },
+            _ => TargetOf::Each,
         },
         activation: polled.activation,
     }

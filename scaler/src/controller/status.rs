@@ -61,6 +61,8 @@ pub struct WorkloadStatus {
     pub blocked: Option<FailureStatus>,
     /// Why it takes long, while that is not known to be final.
     pub progress: Option<FailureStatus>,
+    /// A trigger could not be read at the last try; its last good value may still stand.
+    pub trigger: Option<FailureStatus>,
     /// Another autoscaler rules the count above zero, and never below this.
     pub governed: Option<u32>,
     /// For all time asleep, the replicas there were when it was awake last (one at least), in replica-seconds; since this scaler
@@ -203,6 +205,7 @@ pub(super) struct Mark {
     governed: Option<u32>,
     failure: Option<Failure>,
     progress: Option<Failure>,
+    trigger: Option<Failure>,
     ended: [Option<Instant>; 3],
 }
 
@@ -268,6 +271,7 @@ impl Entry {
             governed: self.governed,
             failure: failure.cloned(),
             progress: self.progress.clone(),
+            trigger: self.triggers.failure(),
             ended: [
                 last.wake.as_ref().map(|(.., at)| *at),
                 last.sleep.as_ref().map(|(_, at)| *at),
@@ -316,6 +320,7 @@ impl Entry {
             }),
             blocked: self.blocked.as_ref().map(standing),
             progress: self.progress.as_ref().map(standing),
+            trigger: self.triggers.failure().as_ref().map(standing),
             governed: self.governed,
             saved_replica_seconds: self.saved.until(now),
             failure: self

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use rouse_api::link::Failure;
 use rouse_api::schedule::Standing;
 use rouse_api::workload::{Cron, Source, Trigger, Workload, WorkloadId};
 use tokio::time::Instant;
@@ -87,6 +88,11 @@ impl Triggers {
         if let Some(one) = self.asked.iter_mut().find(|one| one.is(trigger)) {
             one.read(value, ready, now);
         }
+    }
+
+    /// The first one that could not be read at its last try.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.asked.iter().find_map(Asked::failure)
     }
 
     /// From now on this scaler asks.

@@ -88,6 +88,11 @@ pub enum Answer {
 pub enum TargetOf {
     /// Each replica's part of the value: the HPA's `AverageValue`.
     Each,
+    /// What the replicas use, each: as `Total`, and without any replica there is nothing to see. It keeps nobody awake.
+    Used {
+        /// So many replicas were ready when it was read.
+        ready: u32,
+    },
     /// The value as it is, which replicas change: the HPA's `Value`.
     Total {
         /// So many replicas were ready when it was read.
@@ -114,9 +119,22 @@ impl Reading {
     pub fn is_active(&self) -> bool {
         match self.answer {
             Answer::Value {
+                of: TargetOf::Used { .. },
+                ..
+            } => false,
+            Answer::Value {
                 value, activation, ..
             } => value > activation,
             _ => self.replicas() > 0,
+        }
+    }
+
+    /// Whether there is anything at all, enough for a wake or not.
+    #[must_use]
+    pub(super) fn has_any(&self) -> bool {
+        match self.answer {
+            Answer::Value { value, of, .. } => value > 0.0 && !matches!(of, TargetOf::Used { .. }),
+            _ => false,
         }
     }
 
@@ -163,7 +181,7 @@ impl TargetOf {
         let up = |amount: f64| whole((amount - 1e-9).ceil());
         match self {
             Self::Each => up(ratio),
-            Self::Total { ready } => {
+            Self::Total { ready } | Self::Used { ready } => {
                 let ready = ready.max(1);
                 if (ratio - 1.0).abs() <= TOLERANCE + 1e-9 {
                     return ready;

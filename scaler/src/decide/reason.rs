@@ -117,6 +117,8 @@ pub enum Rule {
         #[serde(serialize_with = "crate::seconds::serialize")]
         ago: Duration,
     },
+    /// Replicas go only when there is no demand at all.
+    Works,
     /// A trigger asked for so many lately.
     Lately {
         /// How long that counts.

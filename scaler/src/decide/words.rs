@@ -82,6 +82,7 @@ impl Decision {
                 Seconds(*ago),
                 self.ready
             ),
+            Rule::Works => f.write_str("kept, for there is work (scaleIn: whenIdle)"),
             Rule::Lately { window } => {
                 write!(f, "so many were asked for in the last {}", Seconds(*window))
             }
@@ -164,6 +165,10 @@ impl fmt::Display for Ask {
                     TargetOf::Each => {
                         write!(f, "{amount} by {trigger} / target {target} = {replicas}")
                     }
+                    TargetOf::Used { ready } => write!(
+                        f,
+                        "{amount} by {trigger} / target {target}, with {ready} ready = {replicas}"
+                    ),
                     TargetOf::Total { ready } => write!(
                         f,
                         "{amount} by {trigger} / target {target} for all, with {ready} ready = {replicas}"

@@ -21,6 +21,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
+use super::credential::{read, text};
 use crate::platform::Platform;
 
 /// Of an answer's body; a value takes some hundred bytes.
@@ -161,27 +162,8 @@ fn certificates(pem: &[u8], field: &str) -> Result<Vec<CertificateDer<'static>>,
         .ok_or_else(|| format!("its tls.{field} has no certificate; PEM is wanted"))
 }
 
-async fn read<P: Platform>(
-    platform: &P,
-    workload: &WorkloadId,
-    of: &Credential,
-) -> Result<Vec<u8>, String> {
-    match of {
-        Credential::Secret(name, key) => platform.secret(workload.namespace(), name, key).await,
-        Credential::File(path) => tokio::fs::read(path)
-            .await
-            .map_err(|error| format!("{} can't be read: {error}", path.display())),
-    }
-}
-
-/// Without the line break that editors leave at the end.
-fn text(bytes: &[u8]) -> Result<&str, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "its credential is not text".to_owned())?;
-    Ok(text.trim_end_matches(['\r', '\n']))
-}
-
 /// With its causes: hyper tells only the last step.
-fn told(error: &dyn std::error::Error) -> String {
+pub(super) fn told(error: &dyn std::error::Error) -> String {
     let mut told = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -3,32 +3,50 @@ use std::str::FromStr;
 
 use http::Uri;
 
-/// Which servers triggers may ask: whoever writes a workload can have the scaler send requests there.
+/// Which servers triggers may ask, and with which roles: whoever writes a workload can have the scaler send requests there.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Allowed(Option<Vec<AllowedUrl>>);
+pub struct Allowed {
+    servers: Vec<AllowedUrl>,
+    roles: Vec<String>,
+}
 
 /// A server, and on it what is below a path.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AllowedUrl(Uri);
 
 impl Allowed {
-    /// These and no others; none at all: every server.
+    /// These servers and no others; none at all: every server. The same of AWS' roles, by ARN; a `*` at the end stands for whatever follows.
     #[must_use]
-    pub fn only(urls: Vec<AllowedUrl>) -> Self {
-        Self((!urls.is_empty()).then_some(urls))
+    pub fn only(servers: Vec<AllowedUrl>, roles: Vec<String>) -> Self {
+        Self { servers, roles }
     }
 
     /// # Errors
     /// With a sentence, when it is none of those.
     pub(super) fn check(&self, url: &Uri) -> Result<(), String> {
-        let Some(all) = &self.0 else {
-            return Ok(());
-        };
-        if all.iter().any(|allowed| allowed.covers(url)) {
+        if self.servers.is_empty() || self.servers.iter().any(|allowed| allowed.covers(url)) {
             return Ok(());
         }
         Err(
             "its server is none of those that triggers may ask by the scaler's --trigger-servers"
+                .to_owned(),
+        )
+    }
+}
+
+impl Allowed {
+    /// # Errors
+    /// With a sentence, when it is none of those.
+    pub(super) fn check_role(&self, role: &str) -> Result<(), String> {
+        let covers = |allowed: &String| match allowed.strip_suffix('*') {
+            Some(start) => role.starts_with(start),
+            None => role == allowed,
+        };
+        if self.roles.is_empty() || self.roles.iter().any(covers) {
+            return Ok(());
+        }
+        Err(
+            "its role is none of those that triggers may assume by the scaler's --trigger-roles"
                 .to_owned(),
         )
     }

@@ -1,6 +1,9 @@
 //! What several tests need.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod asked;
+pub(crate) mod moto;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;

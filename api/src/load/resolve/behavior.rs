@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::load::document::Document;
 use crate::load::path::FieldPath;
-use crate::resource::{self, Positive, Spec};
+use crate::resource::{self, Positive, ScaleIn, Spec};
 use crate::workload::Behavior;
 
 /// Knative's range of `window`.
@@ -65,6 +65,7 @@ pub(super) fn behavior(document: &mut Document, spec: &Spec) -> Behavior {
         max_scale_up_rate: rate(document, &at.key("maxScaleUpRate"), up),
         max_scale_down_rate: rate(document, &at.key("maxScaleDownRate"), down),
         utilization,
+        when_idle: given.scale_in == Some(ScaleIn::WhenIdle),
     }
 }
 

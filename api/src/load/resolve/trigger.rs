@@ -48,12 +48,16 @@ fn has_one_source(document: &mut Document, trigger: &resource::Trigger, at: &Fie
         trigger.prometheus.is_some(),
         trigger.cron.is_some(),
         trigger.pods.is_some(),
+        trigger.cpu.is_some(),
+        trigger.memory.is_some(),
     ];
     let count = given.iter().filter(|given| **given).count();
     if count != 1 && !document.touched(at) {
         document.refuse(
             at,
-            format!("has {count} of sqs, prometheus, cron and pods; write exactly one"),
+            format!(
+                "has {count} of sqs, prometheus, cron, pods, cpu and memory; write exactly one"
+            ),
         );
     }
     count == 1

@@ -37,13 +37,6 @@ pub(super) fn refuse(document: &mut Document, spec: &Spec, mode: load::Mode) {
             load::Mode::Cluster => in_cluster_http(document, http),
         }
     }
-    let triggers = FieldPath::of("spec.triggers");
-    for (i, trigger) in spec.triggers.iter().enumerate() {
-        if trigger.sqs.is_some() {
-            let at = triggers.index(i).key("sqs");
-            not_supported(document, &at, "leave it out");
-        }
-    }
 }
 
 fn in_http(document: &mut Document, http: &HttpSpec) {

@@ -565,10 +565,6 @@ fn what_later_versions_bring() {
         ("sleep: {deepAfter: 24h}", "spec.sleep"),
         ("onDelete: keep", "spec.onDelete"),
         ("verifyChanges: true", "spec.verifyChanges"),
-        (
-            "triggers: [{sqs: {queueURL: u, region: r, perReplica: 1}}]",
-            "spec.triggers[0].sqs",
-        ),
     ] {
         let wanted = [(&*format!("6: {path}"), "is not supported by this version")];
         refused(&[case(
@@ -596,19 +592,19 @@ fn what_later_versions_bring_is_checked_too() {
     refused(&[
         case(
             with_spec(
-                "triggers: [{}, {cron: {}}, {sqs: {queueURL: u, region: r, perReplica: 0}}, {sqs: {queueURL: u, region: r, perReplica: 1}}]",
+                "triggers: [{}, {cron: {}}, {sqs: {queueURL: \"https://sqs.ap-northeast-1.amazonaws.com/123456789012/orders\", region: r, perReplica: 0}}]\nsleep: {deepAfter: 24h}",
             ),
             &[
                 (
                     "6: spec.triggers[0]",
-                    "has 0 of sqs, prometheus, cron and pods",
+                    "has 0 of sqs, prometheus, cron, pods, cpu and memory",
                 ),
                 ("6: spec.triggers[1].cron.timezone", "is missing"),
                 (
                     "6: spec.triggers[2].sqs.perReplica",
                     "is 0: it must be above 0",
                 ),
-                ("6: spec.triggers[3].sqs", later),
+                ("7: spec.sleep", later),
             ],
         ),
         case(

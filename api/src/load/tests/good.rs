@@ -295,7 +295,7 @@ fn behavior_has_its_defaults_and_a_panic_window_of_a_tenth() {
         Duration::from_secs(1)
     );
     let all = of(
-        "behavior: {stableWindow: 30s, panicWindow: 5s, panicThreshold: 150, scaleDownDelay: 1m, maxScaleUpRate: 4, maxScaleDownRate: 1.5, utilization: 70}",
+        "behavior: {stableWindow: 30s, panicWindow: 5s, panicThreshold: 150, scaleDownDelay: 1m, maxScaleUpRate: 4, maxScaleDownRate: 1.5, utilization: 70, scaleIn: whenIdle}",
     );
     let wanted = Behavior {
         stable_window: Duration::from_secs(30),
@@ -305,6 +305,7 @@ fn behavior_has_its_defaults_and_a_panic_window_of_a_tenth() {
         max_scale_up_rate: 4.0,
         max_scale_down_rate: 1.5,
         utilization: 0.7,
+        when_idle: true,
     };
     assert_eq!(all, wanted);
 }

@@ -5,7 +5,7 @@ use super::*;
 prop_compose! {
     fn any_behavior()(
         panic in 1..10_u64, threshold in 1.1..5.0, delay in prop_oneof![Just(0), 1..15_u64], up in 1.01..4.0, fast in any::<bool>(),
-        down in 1.01..4.0, utilization in 0.1..1.0,
+        down in 1.01..4.0, utilization in 0.1..1.0, when_idle in any::<bool>(),
     ) -> Behavior {
         Behavior {
             stable_window: SECOND * 10,
@@ -15,6 +15,7 @@ prop_compose! {
             max_scale_up_rate: if fast { 1000.0 } else { up },
             max_scale_down_rate: down,
             utilization,
+            when_idle,
         }
     }
 }

@@ -348,3 +348,28 @@ proptest! {
         prop_assert_eq!(once.replicas, further.replicas, "{} then {}", once, further);
     }
 }
+
+#[test]
+fn when_idle_nobody_goes_while_there_is_work_and_then_all_go() {
+    let (mut policy, nobody) = worker();
+    policy.behavior.when_idle = true;
+    policy.idle_after = SECOND * 30;
+    let worker = (policy, nobody);
+    let start = Instant::now();
+    let (decision, state) = follow(&worker, &[value(95.0, 0.0)], State::default(), (start, 0));
+    assert_eq!(decision.replicas, 10);
+    // One message left, for ten minutes; not enough for a wake does not matter.
+    for activation in [0.0, 5.0] {
+        let one = [value(1.0, activation)];
+        let (decision, _) = follow(&worker, &one, state.clone(), (start + SECOND, 600));
+        assert_eq!((decision.replicas, &decision.rule), (10, &Rule::Works));
+        assert!(decision.to_string().contains("scaleIn: whenIdle"));
+    }
+    let (decision, state) = follow(&worker, &[value(200.0, 0.0)], state, (start + SECOND, 5));
+    assert_eq!(decision.replicas, 20, "it grows");
+    let late = start + SECOND * 700;
+    let (decision, state) = follow(&worker, &[value(0.0, 0.0)], state, (late, 29));
+    assert!(decision.replicas >= 1, "idleAfter is not over: {decision}");
+    let (decision, _) = follow(&worker, &[value(0.0, 0.0)], state, (late + SECOND * 30, 1));
+    assert_eq!(decision.replicas, 0);
+}

@@ -1,16 +1,18 @@
 //! Triggers whose value is asked for.
 
+mod credential;
+mod prometheus;
+mod sqs;
+mod usage;
+
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::load::Mode;
 use crate::load::document::Document;
 use crate::load::path::FieldPath;
-use crate::resource::{
-    self, CredentialSpec, HeaderName, HeaderValue, NotNegative, PodsTrigger, Positive, Prometheus,
-    WhenEmpty,
-};
-use crate::workload::{Access, Asked, Credential, Polled, Query, Scale};
+use crate::resource::{self, NotNegative, PodsTrigger, Positive};
+use crate::workload::{Asked, Polled, Resource, Scale};
 
 const POLL_INTERVAL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 const POLLED_EVERY: Duration = Duration::from_secs(15);
@@ -19,6 +21,9 @@ const QUERY_TIMEOUT: RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_secs(30);
 /// KEDA's.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
+
+/// A role may have to be assumed first.
+const QUEUE_ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Labels and headers of one trigger.
 const MOST_PAIRS: usize = 16;
@@ -58,7 +63,7 @@ pub(super) fn polled(
     if let Some(given) = &trigger.prometheus {
         let at = at.key("prometheus");
         let (target, total) = target(document, given.per_replica, given.total, &at)?;
-        let of = prometheus(document, given, mode, &at);
+        let of = prometheus::prometheus(document, given, mode, &at);
         let timeout = given.timeout.map(resource::Duration::get);
         if timeout.is_some_and(|timeout| !QUERY_TIMEOUT.contains(&timeout)) {
             document.refuse(&at.key("timeout"), "must be from 100ms to 30s");
@@ -72,6 +77,29 @@ pub(super) fn polled(
                 given.activation,
             )
         });
+    }
+    if let Some(given) = &trigger.sqs {
+        let of = sqs::sqs(document, given, mode, &at.key("sqs"));
+        return Some(Polled {
+            timeout: QUEUE_ANSWERED_WITHIN,
+            ..common(
+                Asked::Sqs(Box::new(of)),
+                given.per_replica.get(),
+                false,
+                given.activation,
+            )
+        });
+    }
+    let used = [
+        (&trigger.cpu, Resource::Cpu),
+        (&trigger.memory, Resource::Memory),
+    ];
+    for (given, resource) in used {
+        if let Some(given) = given {
+            let at = at.key(resource.word());
+            let (of, target) = usage::usage(document, given, resource, (mode, &at))?;
+            return Some(common(Asked::Usage(of), target, true, None));
+        }
     }
     let given = trigger.pods.as_ref()?;
     let of = Asked::Pods(pods(document, given, mode, &at.key("pods")));
@@ -95,116 +123,6 @@ fn target(
         (None, None) => {
             let message = "is missing, and so is total: write how much one replica takes, or what the whole shall be";
             document.refuse_between(&at.key("perReplica"), &[at.key("total")], message);
-            None
-        }
-    }
-}
-
-fn prometheus(document: &mut Document, given: &Prometheus, mode: Mode, at: &FieldPath) -> Query {
-    if given.query.trim().is_empty() {
-        document.refuse(
-            &at.key("query"),
-            "is empty; write one that yields one number, e.g. sum(rate(requests_total[2m]))",
-        );
-    } else if given.query.len() > 16384 {
-        document.refuse(&at.key("query"), "is longer than 16384 characters");
-    }
-    if given.headers.len() > MOST_PAIRS {
-        document.refuse(
-            &at.key("headers"),
-            format!("has more than {MOST_PAIRS} entries"),
-        );
-    }
-    if let (Some(_), Some(_)) = (&given.bearer, &given.basic) {
-        let message = "stands together with bearer: write one of them";
-        document.refuse(&at.key("basic"), message);
-    }
-    let mut secret = |given: &Option<CredentialSpec>, at: &FieldPath| {
-        given
-            .as_ref()
-            .and_then(|given| credential(document, given, mode, at))
-    };
-    let tls = given.tls.clone().unwrap_or_default();
-    let tls_at = at.key("tls");
-    let access = Access {
-        headers: given.headers.iter().map(header).collect(),
-        bearer: secret(&given.bearer, &at.key("bearer")),
-        basic: given.basic.as_ref().and_then(|basic| {
-            let at = at.key("basic").key("password");
-            let password = secret(&Some(basic.password.clone()), &at)?;
-            Some((basic.username.clone(), password))
-        }),
-        ca: secret(&tls.ca, &tls_at.key("ca")),
-        identity: secret(&tls.certificate, &tls_at.key("certificate"))
-            .zip(secret(&tls.key, &tls_at.key("key"))),
-    };
-    if given
-        .basic
-        .as_ref()
-        .is_some_and(|basic| basic.username.contains(':'))
-    {
-        document.refuse(
-            &at.key("basic").key("username"),
-            "has a colon, which no user's name can have",
-        );
-    }
-    if tls.certificate.is_some() != tls.key.is_some() {
-        let (there, missing) = match tls.key {
-            None => ("certificate", "key"),
-            Some(_) => ("key", "certificate"),
-        };
-        document.refuse_between(
-            &tls_at.key(there),
-            &[tls_at.key(missing)],
-            format!("stands without {missing}; write both or none"),
-        );
-    }
-    Query {
-        server: given.server_address.as_str().to_owned(),
-        query: given.query.clone(),
-        empty_is_zero: given.when_empty == Some(WhenEmpty::Zero),
-        access,
-    }
-}
-
-fn header((name, value): (&HeaderName, &HeaderValue)) -> (String, String) {
-    (name.as_str().to_owned(), value.as_str().to_owned())
-}
-
-fn credential(
-    document: &mut Document,
-    given: &CredentialSpec,
-    mode: Mode,
-    at: &FieldPath,
-) -> Option<Credential> {
-    let (wanted, other) = match mode {
-        Mode::Cluster => ("secret: {name: ..., key: ...}", "file"),
-        Mode::Standalone => ("file: PATH", "secret"),
-    };
-    match (&given.secret, &given.file, mode) {
-        (Some(secret), None, Mode::Cluster) => Some(Credential::Secret(
-            secret.name.as_str().to_owned(),
-            secret.key.clone(),
-        )),
-        (None, Some(file), Mode::Standalone) if !file.is_empty() && !file.contains('\0') => {
-            let path = match document.file.parent() {
-                Some(folder) => folder.join(file),
-                None => file.into(),
-            };
-            Some(Credential::File(path))
-        }
-        _ if document.touched(at) => None,
-        (None, None, _) => {
-            document.refuse(at, format!("is empty; write {wanted}"));
-            None
-        }
-        _ => {
-            let at = at.key(other);
-            let place = match mode {
-                Mode::Cluster => "in a cluster",
-                Mode::Standalone => "standalone",
-            };
-            document.refuse(&at, format!("is not for this mode; {place} write {wanted}"));
             None
         }
     }
