@@ -6,6 +6,7 @@ mod decide;
 mod error;
 mod hold;
 mod http;
+mod paper;
 mod proxy;
 mod rouse;
 mod routes;
@@ -41,6 +42,8 @@ enum Bench {
     Cluster(cluster::Options),
     /// A limit of one over four proxies of a cluster, against one proxy
     Limit(cluster::limit::Options),
+    /// A scaler with 100,000 workloads, and the reports of 200 proxies
+    Paper(paper::Options),
     /// One look at one workload: its demand, and the decision
     Decide(decide::Options),
 }
@@ -72,6 +75,7 @@ async fn run(bench: Bench) -> ExitCode {
         Bench::Rules(options) => rules::run(&options),
         Bench::Cluster(options) => Box::pin(cluster::run(&options)).await,
         Bench::Limit(options) => Box::pin(cluster::limit::run(&options)).await,
+        Bench::Paper(options) => paper::run(&options),
         Bench::Decide(options) => decide::run(&options),
     };
     match done {

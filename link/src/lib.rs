@@ -2,6 +2,7 @@
 //!
 //! - [`client`]: the proxy's side. Connects to every scaler, takes state from one of them, and looks to the proxy like one scaler.
 //! - [`server`]: the scaler's side. Each connection becomes a session of the scaler.
+//! - [`size`]: how large messages are.
 //! - [`tls`]: certificates from files, taken anew when they change.
 //! - [`wire`]: the messages as they travel, from `proto/rouse/link/v1/link.proto`.
 
@@ -10,6 +11,7 @@ mod convert;
 mod delta;
 mod io;
 pub mod server;
+pub mod size;
 pub mod tls;
 pub mod wire;
 
