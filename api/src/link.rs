@@ -266,6 +266,8 @@ pub struct Endpoint {
     pub state: EndpointState,
     /// While it is starting: how a prober finds out that it is ready. `None`: the platform finds out.
     pub probe: Option<Arc<Probe>>,
+    /// The service account that it runs as, of the workload's namespace: who its peer in a mesh must be. `None`: not known.
+    pub service_account: Option<Arc<str>>,
 }
 
 /// A replica's name: never used again for another. Cheap to clone.

@@ -7,6 +7,7 @@ mod id;
 mod process;
 mod route;
 mod scale;
+mod tls;
 mod trigger;
 
 pub use behavior::Behavior;
@@ -16,6 +17,7 @@ pub use id::WorkloadId;
 pub use process::{Probe, ProbeAction, Process};
 pub use route::{HeaderMatch, HostPattern, InvalidHost, InvalidPath, PathPrefix, Route};
 pub use scale::{OnDelete, Scale};
+pub use tls::{Tls, TlsFiles};
 pub use trigger::{
     Access, Asked, Credential, Cron, Polled, Query, Queue, Resource, Source, Trigger, Usage,
 };

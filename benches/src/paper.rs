@@ -292,6 +292,7 @@ fn observation(id: &WorkloadId, no: usize, count: u32, now: Instant) -> Observat
             state: ReplicaState::Ready,
             started: now,
             ready_since: Some(now),
+            service_account: None,
             outdated: false,
             probe: None,
         }

@@ -96,6 +96,7 @@ fn http_of(route: Route) -> Http {
         service: None,
         readiness: rouse_api::workload::Readiness::default(),
         dial: rouse_api::workload::Dial::default(),
+        tls: rouse_api::workload::Tls::default(),
         protocol: Protocol::default(),
         concurrency_per_replica: None,
         concurrency_limit: None,

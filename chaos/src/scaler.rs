@@ -384,6 +384,7 @@ fn replica(seen: &Seen, (started, ready_since): (Instant, Option<Instant>)) -> R
         outdated: false,
         started,
         ready_since,
+        service_account: None,
         probe: Some(Arc::new(Probe {
             action: ProbeAction::TcpSocket { port: None },
             timeout: Duration::from_secs(1),

@@ -9,6 +9,7 @@ mod report;
 mod state;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tls;
 mod to_proxy;
 mod to_scaler;
 

@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::AbortHandle;
 
 use crate::http1::drive;
@@ -22,6 +23,15 @@ const SERVING: u64 = 1;
 
 /// One `grpc.health.v1.Health/Check` over HTTP/2 with prior knowledge, on a connection of its own.
 pub(crate) async fn check(address: SocketAddr, service: &str) -> Result<(), ProbeFailure> {
+    over(connect(address).await?, address, service).await
+}
+
+/// The same on a connection that stands.
+pub(crate) async fn over(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    address: SocketAddr,
+    service: &str,
+) -> Result<(), ProbeFailure> {
     let broken = |error| ProbeFailure::Broken {
         what: format!("gRPC health check of {service:?}"),
         error,
@@ -31,7 +41,6 @@ pub(crate) async fn check(address: SocketAddr, service: &str) -> Result<(), Prob
         answer,
     };
     let request = request(address, service)?;
-    let stream = connect(address).await?;
     let tasks = Tasks::default();
     let (mut sender, connection) = http2::handshake(tasks.executor(), TokioIo::new(stream))
         .await

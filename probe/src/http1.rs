@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{ProbeFailure, connect};
 
@@ -17,12 +18,23 @@ pub(crate) async fn get(
     path: &str,
     headers: &[(String, String)],
 ) -> Result<(), ProbeFailure> {
+    // What can't be asked needs no connection.
+    request(address, path, headers)?;
+    over(connect(address).await?, address, path, headers).await
+}
+
+/// The same on a connection that stands.
+pub(crate) async fn over(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    address: SocketAddr,
+    path: &str,
+    headers: &[(String, String)],
+) -> Result<(), ProbeFailure> {
     let request = request(address, path, headers)?;
     let broken = |error| ProbeFailure::Broken {
         what: format!("GET {path}"),
         error,
     };
-    let stream = connect(address).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(broken)?;

@@ -16,6 +16,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rouse_api::workload::ProbeAction;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 pub use failure::ProbeFailure;
@@ -72,6 +73,54 @@ pub async fn attempt(
         }
     };
     outcome.unwrap_or(Err(ProbeFailure::Timeout { what, timeout }))
+}
+
+/// As [`attempt`], inside what `wrap` makes of each connection: TLS, say. A command is not tried.
+///
+/// # Errors
+/// As [`attempt`]'s, and when `wrap` fails.
+pub async fn attempt_over<F, T, E>(
+    action: &ProbeAction,
+    address: SocketAddr,
+    timeout: Duration,
+    wrap: impl FnOnce(TcpStream) -> F,
+) -> Result<(), ProbeFailure>
+where
+    F: Future<Output = Result<T, E>>,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let port = match action {
+        ProbeAction::HttpGet { port, .. }
+        | ProbeAction::TcpSocket { port }
+        | ProbeAction::Grpc { port, .. } => port,
+        ProbeAction::Exec { .. } => {
+            let problem = "a command is not tried over a connection".to_owned();
+            return Err(ProbeFailure::Invalid(problem));
+        }
+    };
+    let address = SocketAddr::new(address.ip(), port.unwrap_or(address.port()));
+    let ask = async {
+        let stream = wrap(connect(address).await?).await;
+        let stream = stream.map_err(|error| ProbeFailure::Connect {
+            address,
+            error: std::io::Error::other(error),
+        })?;
+        match action {
+            ProbeAction::HttpGet { path, headers, .. } => {
+                http1::over(stream, address, path, headers).await
+            }
+            ProbeAction::Grpc { service, .. } => grpc::over(stream, address, service).await,
+            ProbeAction::TcpSocket { .. } | ProbeAction::Exec { .. } => Ok(()),
+        }
+    };
+    let late = |_| ProbeFailure::Timeout {
+        what: format!("probing {address}"),
+        timeout,
+    };
+    tokio::time::timeout(timeout, Box::pin(ask))
+        .await
+        .map_err(late)?
 }
 
 async fn connect(address: SocketAddr) -> Result<TcpStream, ProbeFailure> {

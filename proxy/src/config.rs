@@ -8,6 +8,8 @@ use ipnet::IpNet;
 use rouse_api::link::MemberId;
 use rouse_api::workload::Rule;
 
+use crate::tls::UpstreamTls;
+
 /// Everything a proxy is started with.
 #[derive(Debug, Clone)]
 pub struct ProxyConfig {
@@ -31,6 +33,8 @@ pub struct ProxyConfig {
     pub limits: Limits,
     /// Bounds towards replicas.
     pub upstream: UpstreamLimits,
+    /// Keys for replicas.
+    pub upstream_tls: UpstreamTls,
     /// How to stop.
     pub drain: Drain,
 }
@@ -132,6 +136,7 @@ impl Default for ProxyConfig {
             report_interval: Duration::from_secs(1),
             limits: Limits::default(),
             upstream: UpstreamLimits::default(),
+            upstream_tls: UpstreamTls::default(),
             drain: Drain {
                 delay: Duration::from_millis(500),
                 timeout: Duration::from_secs(30),

@@ -2,16 +2,21 @@
 
 mod connect;
 mod engaged;
+mod io;
 mod pool;
 
 pub(crate) use connect::{ConnectError, Connector};
 pub(crate) use engaged::Engaged;
+pub(crate) use io::UpstreamIo;
 pub(crate) use pool::{Lease, Pool, SendError};
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use rouse_api::link::EndpointId;
 use tokio_util::sync::CancellationToken;
+
+use crate::tls::Peer;
 
 /// How an endpoint is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,17 +34,32 @@ pub(crate) enum Dial {
 pub(crate) struct Endpoint {
     pub(crate) id: EndpointId,
     pub(crate) address: SocketAddr,
+    /// Who it is in a mesh, of its workload's namespace.
+    pub(crate) service_account: Option<Arc<str>>,
     pub(crate) pool: Pool,
     gone: CancellationToken,
 }
 
 impl Endpoint {
-    pub(crate) fn new(id: EndpointId, address: SocketAddr) -> Self {
+    pub(crate) fn new(
+        id: EndpointId,
+        address: SocketAddr,
+        service_account: Option<Arc<str>>,
+    ) -> Self {
         Self {
             id,
             address,
+            service_account,
             pool: Pool::default(),
             gone: CancellationToken::new(),
+        }
+    }
+
+    /// Who is dialled.
+    pub(crate) fn peer(&self) -> Peer<'_> {
+        Peer {
+            id: &self.id,
+            service_account: self.service_account.as_deref(),
         }
     }
 

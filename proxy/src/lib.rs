@@ -22,10 +22,12 @@ mod request;
 mod retry;
 pub mod route;
 mod shared;
+mod tls;
 mod workload;
 
 pub use config::{ByHeader, Drain, Limits, ProxyConfig, ProxyProtocol, UpstreamLimits};
 pub use edge::rule;
 pub use link::LinkEnds;
 pub use proxy::{Proxy, ProxyStatus, StartError};
+pub use tls::{MeshFiles, UpstreamTls};
 pub use workload::{EndpointStatus, WorkloadStatus};

@@ -102,6 +102,7 @@ pub(crate) struct Metrics {
     problems: Family<ByProblem, Counter>,
     exceptions: Family<ByException, Counter>,
     probes: Family<ByOutcome, Counter>,
+    pub(crate) tls_failures: Counter,
     pub(crate) connections: Gauge,
     pub(crate) unlinked: Gauge,
     pub(crate) scaler_silence: Gauge<f64, AtomicU64>,
@@ -142,6 +143,7 @@ impl Metrics {
             problems: Family::default(),
             exceptions: Family::default(),
             probes: Family::default(),
+            tls_failures: Counter::default(),
             connections: Gauge::default(),
             unlinked: Gauge::default(),
             scaler_silence: Gauge::default(),
@@ -193,6 +195,11 @@ impl Metrics {
             "exceptions",
             "Requests that rules, wakeRequires or whileWaking kept from being held or forwarded to the workload, by kind",
             metrics.exceptions.clone(),
+        );
+        registry.register(
+            "upstream_tls_failures",
+            "Connections to replicas that were given up because of TLS: certificates, names, identities",
+            metrics.tls_failures.clone(),
         );
         registry.register(
             "client_connections",

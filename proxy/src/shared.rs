@@ -18,6 +18,7 @@ use crate::config::ProxyConfig;
 use crate::edge::Rules;
 use crate::metrics::Metrics;
 use crate::route::RouteTable;
+use crate::tls::TlsStore;
 use crate::workload::{Numbers, Outside, Prober, Workload};
 
 /// The routes with the workloads that they lead to.
@@ -102,6 +103,7 @@ impl Shared {
             pacer,
             reporter,
             numbers: Numbers::default(),
+            tls: Arc::new(TlsStore::new(&config.upstream_tls)),
             prober: Arc::new(Prober::new(metrics.probes(), killed.clone())),
         };
         Self {

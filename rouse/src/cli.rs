@@ -9,6 +9,7 @@ mod scaler;
 mod serve;
 mod simulate;
 mod triggers;
+mod upstream;
 mod value;
 
 #[cfg(test)]

@@ -87,6 +87,8 @@ pub struct Replica {
     pub ready_since: Option<Instant>,
     /// While it is starting: how a proxy may find out that it is ready. `None`: only the platform can.
     pub probe: Option<Arc<Probe>>,
+    /// The service account that it runs as, of the workload's namespace; `None`: there is no such thing here.
+    pub service_account: Option<Arc<str>>,
 }
 
 /// How far a replica is.

@@ -96,11 +96,16 @@ pub struct Capabilities {
     /// It sends no more to an endpoint than it owns permits, where there is a limit. One that doesn't is not told endpoints of
     /// workloads with a limit.
     pub permits: bool,
+    /// It speaks TLS to replicas. One that doesn't is not told workloads that want it.
+    pub tls: bool,
 }
 
 impl Capabilities {
     /// All that this version can.
-    pub const ALL: Self = Self { permits: true };
+    pub const ALL: Self = Self {
+        permits: true,
+        tls: true,
+    };
 }
 
 impl Owned {

@@ -5,6 +5,7 @@ mod edge;
 mod http;
 mod object;
 mod process;
+mod tls;
 mod trigger;
 mod unsupported;
 
@@ -76,6 +77,9 @@ pub(super) fn workload(
         && let (Some(spec), Some(http)) = (&spec.http, &mut http)
     {
         object::http(spec, id, http);
+    }
+    if let (Some(spec), Some(http)) = (&spec.http, &mut http) {
+        tls::tls(document, spec, id, mode, http);
     }
     unsupported::refuse(document, spec, mode);
     if !document.problems.is_empty() {

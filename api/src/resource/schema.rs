@@ -12,7 +12,7 @@ pub(super) fn while_waking(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"x-kubernetes-preserve-unknown-fields": true, "pattern": "^(hold|page)$", "minProperties": 1, "maxProperties": 1})
 }
 
-/// Text or a mapping, of which this version supports one word in a cluster.
-pub(super) fn only_none(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"x-kubernetes-preserve-unknown-fields": true, "enum": ["none"]})
+/// As [`while_waking`].
+pub(super) fn tls(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"x-kubernetes-preserve-unknown-fields": true, "pattern": "^(none|mesh)$", "minProperties": 1})
 }

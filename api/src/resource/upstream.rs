@@ -15,7 +15,7 @@ pub struct Upstream {
     pub dial: Option<Dial>,
     /// Absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "super::schema::only_none")]
+    #[schemars(schema_with = "super::schema::tls")]
     pub tls: Option<Tls>,
 }
 
@@ -40,7 +40,7 @@ pub enum Tls {
     Files(TlsFiles),
 }
 
-/// Certificates as PEM files.
+/// Certificates as PEM files, each by its path in the proxies' folder for this namespace (`--upstream-certs`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TlsFiles {
@@ -52,7 +52,7 @@ pub struct TlsFiles {
     /// The client's key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// The name in the replica's certificate. Absent: the request's host.
+    /// The name in the replicas' certificates. Absent: `SERVICE.NAMESPACE.svc`; standalone: `localhost`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,
 }

@@ -1,7 +1,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{Route, Rule, WakeRequires, WhileWaking};
+use super::{Route, Rule, Tls, WakeRequires, WhileWaking};
 
 /// How requests reach a workload and how they are treated on the way.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Http {
     pub readiness: Readiness,
     /// Which address is dialled.
     pub dial: Dial,
+    /// How connections to it are protected.
+    pub tls: Tls,
     /// Requests in flight (per replica) to scale for. Absent: concurrency does not scale it.
     pub concurrency_per_replica: Option<f64>,
     /// Requests in flight per replica, over all proxies, never exceeded.
@@ -44,6 +46,7 @@ impl Http {
             protocol: Protocol::default(),
             readiness: Readiness::default(),
             dial: Dial::default(),
+            tls: Tls::default(),
             concurrency_per_replica: None,
             concurrency_limit: None,
             request_rate_per_replica: None,

@@ -198,6 +198,7 @@ fn replica(seen: &Seen, front: &Front<'_>, kubelet: bool) -> Option<Replica> {
         outdated: false,
         started,
         ready_since: seen.ready_since,
+        service_account: Some(pod.service_account.clone()),
         probe: direct
             .then(|| pod.probe.endpoint())
             .flatten()

@@ -33,6 +33,8 @@ pub struct Pod {
     pub finished: bool,
     /// TCP ports that its containers name.
     pub ports: Vec<(Box<str>, u16)>,
+    /// The service account that it runs as.
+    pub service_account: Arc<str>,
     /// How it is found ready.
     pub probe: PodProbe,
     /// Its annotation `controller.kubernetes.io/pod-deletion-cost`: those with less go first.
@@ -73,6 +75,12 @@ impl Pod {
             terminating: meta.deletion_timestamp.is_some(),
             finished: matches!(phase, Some("Succeeded" | "Failed")),
             ports: spec.map(named_ports).unwrap_or_default(),
+            // The API server fills it in; without it this is Kubernetes' own default.
+            service_account: spec
+                .and_then(|spec| spec.service_account_name.as_deref())
+                .filter(|name| !name.is_empty())
+                .unwrap_or("default")
+                .into(),
             probe: spec.map_or(PodProbe::Kubelet, PodProbe::of),
             deletion_cost: meta
                 .annotations

@@ -12,6 +12,7 @@ use super::edge::{
     write_wake_requires, write_while_waking,
 };
 use super::field::{amount, each, name, port, read_duration, required, workload, write_duration};
+use super::tls::{read_tls, write_tls};
 use crate::wire;
 
 type Result<T> = std::result::Result<T, Malformed>;
@@ -64,6 +65,7 @@ fn write_http(http: &api::Http) -> wire::Http {
         rules: http.rules.iter().map(write_rule).collect(),
         wake_requires: http.wake_requires.as_ref().map(write_wake_requires),
         while_waking: write_while_waking(&http.while_waking),
+        tls: write_tls(&http.tls),
     }
 }
 
@@ -113,6 +115,7 @@ fn read_http(http: wire::Http) -> Result<api::Http> {
         rules: read_rules(http.rules)?,
         wake_requires: http.wake_requires.map(read_wake_requires).transpose()?,
         while_waking: read_while_waking(http.while_waking)?,
+        tls: read_tls(http.tls),
     })
 }
 

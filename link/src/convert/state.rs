@@ -7,7 +7,7 @@ use rouse_api::workload::{Probe, ProbeAction};
 
 use super::Malformed;
 use super::edge::{read_fallback, write_protocol};
-use super::field::{address, each, endpoint, port, read_duration, workload, write_duration};
+use super::field::{address, each, endpoint, name, port, read_duration, workload, write_duration};
 use super::to_scaler::{read_member, write_member};
 use crate::wire;
 
@@ -60,6 +60,11 @@ fn write_endpoint(endpoint: &Endpoint) -> wire::Endpoint {
         }
         .into(),
         probe: endpoint.probe.as_deref().map(write_probe),
+        service_account: endpoint
+            .service_account
+            .as_deref()
+            .unwrap_or_default()
+            .to_owned(),
     }
 }
 
@@ -79,6 +84,10 @@ fn read_endpoint(read: wire::Endpoint) -> Result<Endpoint> {
             .transpose()?
             .flatten()
             .map(Arc::new),
+        service_account: match read.service_account.as_str() {
+            "" => None,
+            account => Some(name("state.endpoints.service_account", account)?),
+        },
     })
 }
 

@@ -5,8 +5,8 @@ use prost::Message;
 use rouse_api::link::*;
 use rouse_api::workload::{
     Dial, HeaderMatch, HostPattern, Http, PathPrefix, Probe, ProbeAction, Protocol, Readiness,
-    Respond, Route, Rule, RuleAction, RuleMatch, Service, ServicePort, WakeRequires, WhileWaking,
-    WorkloadId,
+    Respond, Route, Rule, RuleAction, RuleMatch, Service, ServicePort, Tls, TlsFiles, WakeRequires,
+    WhileWaking, WorkloadId,
 };
 
 use super::{
@@ -24,6 +24,7 @@ fn endpoint(id: &str, state: EndpointState, action: Option<ProbeAction>) -> Endp
         id: EndpointId(id.into()),
         address: "[fd00::1]:8080".parse().unwrap(),
         state,
+        service_account: Some("hello".into()),
         probe: action.map(|action| {
             Arc::new(Probe {
                 action,
@@ -323,6 +324,26 @@ fn routes_arrive_as_they_were() {
         plain.http = Arc::new(full.clone());
         assert_eq!(read_routed(write_routed(&plain)), Ok(plain.clone()));
     }
+}
+
+#[test]
+fn tls_arrives_as_it_was_and_never_becomes_plain() {
+    let mut one = routed("hello", 0);
+    let files = |client: Option<(String, String)>| {
+        Tls::Files(TlsFiles {
+            ca: "ca.crt".to_owned(),
+            client,
+            server_name: "a.team.svc".to_owned(),
+        })
+    };
+    let pair = Some(("tls.crt".to_owned(), "tls.key".to_owned()));
+    for tls in [Tls::None, Tls::Mesh, files(None), files(pair)] {
+        Arc::get_mut(&mut one.http).unwrap().tls = tls;
+        assert_eq!(read_routed(write_routed(&one)), Ok(one.clone()));
+    }
+    let mut written = write_routed(&one);
+    written.http.as_mut().unwrap().tls = Some(wire::Tls { mode: None });
+    assert_ne!(read_routed(written).unwrap().http.tls, Tls::None);
 }
 
 #[test]

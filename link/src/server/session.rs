@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream, stream};
-use rouse_api::link::{Capabilities, MemberId, Term, ToProxy, ToScaler};
+use rouse_api::link::{Capabilities, MemberId, RoutedWorkload, Routes, Term, ToProxy, ToScaler};
+use rouse_api::workload::Tls;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -129,6 +131,7 @@ impl<S: Sessions> Link for Service<S> {
         let outgoing = Outgoing {
             pending: VecDeque::from([message(from_scaler::Message::Welcome(welcome))]),
             encoder: Encoder::default(),
+            tls: capabilities.tls,
             from_scaler,
             end,
             ended: false,
@@ -169,6 +172,8 @@ async fn read(
 struct Outgoing {
     pending: VecDeque<FromScaler>,
     encoder: Encoder,
+    /// The proxy can speak TLS to replicas.
+    tls: bool,
     from_scaler: mpsc::Receiver<ToProxy>,
     end: oneshot::Receiver<Option<Status>>,
     ended: bool,
@@ -204,6 +209,11 @@ impl Outgoing {
 
     fn take(&mut self, said: ToProxy) {
         if let ToProxy::Routes(routes) = said {
+            let routes = if self.tls {
+                routes
+            } else {
+                without_tls(routes)
+            };
             let parts = self.encoder.encode(routes).into_iter();
             self.pending
                 .extend(parts.map(|part| message(from_scaler::Message::Routes(part))));
@@ -211,6 +221,18 @@ impl Outgoing {
             self.pending.extend(write_from_scaler(&said));
         }
     }
+}
+
+/// For a proxy that would dial in plain text what wants TLS.
+fn without_tls(routes: Arc<Routes>) -> Arc<Routes> {
+    let plain = |one: &&RoutedWorkload| one.http.tls == Tls::None;
+    if routes.workloads.iter().all(|one| plain(&one)) {
+        return routes;
+    }
+    Arc::new(Routes {
+        version: routes.version,
+        workloads: routes.workloads.iter().filter(plain).cloned().collect(),
+    })
 }
 
 fn message(message: from_scaler::Message) -> FromScaler {

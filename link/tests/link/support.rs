@@ -47,6 +47,7 @@ pub fn state(name: &str, endpoint: &str) -> WorkloadState {
         address: SocketAddr::from(([10, 244, 0, 1], 8080)),
         state: EndpointState::Ready,
         probe: None,
+        service_account: None,
     });
     state
 }

@@ -2,7 +2,6 @@
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -10,11 +9,13 @@ use std::time::Duration;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
+use rouse_api::workload::Protocol;
 use tokio::net::TcpStream;
 
-use super::Dial;
 use super::pool::{H1Connection, H2Sender};
+use super::{Dial, Endpoint, UpstreamIo};
 use crate::forward::RequestBody;
+use crate::tls::{TlsError, WorkloadTls};
 
 /// Windows for answers: large enough for a fast stream, bounded per connection.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -32,6 +33,8 @@ pub(crate) enum ConnectError {
     Timeout(Duration),
     #[error("handshake: {0}")]
     Handshake(#[from] hyper::Error),
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     #[error("the endpoint has gone")]
     Gone,
     #[error("another connection to it has just failed")]
@@ -40,7 +43,7 @@ pub(crate) enum ConnectError {
     NoneKept,
 }
 
-type H2Connection = http2::Connection<TokioIo<TcpStream>, RequestBody, TokioExecutor>;
+type H2Connection = http2::Connection<TokioIo<UpstreamIo>, RequestBody, TokioExecutor>;
 
 /// What an HTTP/2 peer allows on a connection. Its driver owns the connection.
 #[derive(Debug)]
@@ -58,14 +61,16 @@ impl PeerStreams {
 
 /// Opens connections with a deadline; each is driven by a task of its own that ends with the connection.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Connector {
+pub(crate) struct Connector<'a> {
     pub(crate) dial: Dial,
+    /// Absent: in plain text.
+    pub(crate) tls: Option<&'a WorkloadTls>,
     pub(crate) timeout: Duration,
     /// A second handle is kept on HTTP/1.1 connections, see [`super::Engaged`].
     pub(crate) second_handle: bool,
 }
 
-impl Connector {
+impl Connector<'_> {
     /// The address of a new connection to an endpoint.
     fn address(self, endpoint: SocketAddr) -> Result<SocketAddr, ConnectError> {
         match self.dial {
@@ -80,19 +85,34 @@ impl Connector {
         matches!(self.dial, Dial::Service(_))
     }
 
-    async fn tcp(self, address: SocketAddr) -> Result<TokioIo<TcpStream>, ConnectError> {
+    /// `timeout` is for the TCP connection, and for the handshake after it once more.
+    async fn open(
+        self,
+        endpoint: &Endpoint,
+        protocol: Protocol,
+    ) -> Result<TokioIo<UpstreamIo>, ConnectError> {
+        let address = self.address(endpoint.address)?;
+        let late = |_| ConnectError::Timeout(self.timeout);
         let stream = tokio::time::timeout(self.timeout, TcpStream::connect(address))
             .await
-            .map_err(|_| ConnectError::Timeout(self.timeout))??;
+            .map_err(late)??;
         stream.set_nodelay(true)?;
-        Ok(TokioIo::new(stream))
+        let Some(tls) = self.tls else {
+            return Ok(TokioIo::new(UpstreamIo::Plain(stream)));
+        };
+        // Boxed: most connections have none.
+        let handshake = Box::pin(tls.connect(stream, endpoint.peer(), protocol));
+        let stream = tokio::time::timeout(self.timeout, handshake)
+            .await
+            .map_err(late)??;
+        Ok(TokioIo::new(UpstreamIo::Tls(Box::new(stream))))
     }
 
-    pub(super) async fn http1(self, endpoint: SocketAddr) -> Result<H1Connection, ConnectError> {
-        let address = self.address(endpoint)?;
-        let stream = self.tcp(address).await?;
+    pub(super) async fn http1(self, endpoint: &Endpoint) -> Result<H1Connection, ConnectError> {
+        let address = endpoint.address;
+        let stream = self.open(endpoint, Protocol::Http1).await?;
         let socket = if self.second_handle {
-            Some(Arc::new(stream.inner().as_fd().try_clone_to_owned()?))
+            Some(Arc::new(stream.inner().handle()?))
         } else {
             None
         };
@@ -111,10 +131,11 @@ impl Connector {
 
     pub(super) async fn http2(
         self,
-        endpoint: SocketAddr,
+        endpoint: &Endpoint,
         streams: u32,
     ) -> Result<(H2Sender, PeerStreams), ConnectError> {
-        let address = self.address(endpoint)?;
+        let address = endpoint.address;
+        let stream = self.open(endpoint, Protocol::H2c).await?;
         let handshake = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
@@ -122,7 +143,7 @@ impl Connector {
             .initial_max_send_streams(streams as usize)
             .keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_ANSWER)
-            .handshake(self.tcp(address).await?);
+            .handshake(stream);
         let (sender, connection) = tokio::time::timeout(self.timeout, handshake)
             .await
             .map_err(|_| ConnectError::Timeout(self.timeout))??;

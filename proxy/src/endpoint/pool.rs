@@ -106,7 +106,7 @@ impl Pool {
     pub(crate) async fn lease(
         endpoint: &Arc<Endpoint>,
         protocol: Protocol,
-        connector: Connector,
+        connector: Connector<'_>,
         streams: u32,
     ) -> Result<Lease, ConnectError> {
         let lease = |connection, reused| Lease {
@@ -119,7 +119,7 @@ impl Pool {
             Protocol::Http1 | Protocol::Auto => match endpoint.pool.take(by_service)? {
                 Some(kept) => Ok(lease(Connection::H1(kept), true)),
                 None => {
-                    let new = connector.http1(endpoint.address).await?;
+                    let new = connector.http1(endpoint).await?;
                     Ok(lease(Connection::H1(new), false))
                 }
             },
@@ -144,7 +144,7 @@ impl Pool {
                 if connector.dial == Dial::Kept {
                     return Err(ConnectError::NoneKept);
                 }
-                let opened = connector.http2(endpoint.address, streams).await;
+                let opened = connector.http2(endpoint, streams).await;
                 let (sender, peer) = opened.inspect_err(|_| {
                     endpoint.pool.failures.fetch_add(1, Ordering::Relaxed);
                 })?;

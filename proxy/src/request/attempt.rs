@@ -31,8 +31,10 @@ pub(super) enum Attempt {
 impl Exchange<'_> {
     pub(super) async fn attempt(&mut self, permit: Seat, finished: Finished) -> Attempt {
         let mut finished = Box::new(finished);
+        let http = self.http.clone();
         let connector = Connector {
             dial: permit.dial(),
+            tls: http.tls().filter(|_| matches!(permit, Seat::Own(_))),
             timeout: self.http.timeouts.connect,
             second_handle: self.http.concurrency_limit.is_some(),
         };
@@ -43,6 +45,10 @@ impl Exchange<'_> {
             Ok(lease) => lease,
             Err(error) => {
                 tracing::debug!(%error, workload = %self.workload.id, endpoint = %permit.endpoint().address, "no connection");
+                if let ConnectError::Tls(error) = &error {
+                    self.shared.metrics.tls_failures.inc();
+                    tracing::warn!(%error, workload = %self.workload.id, endpoint = %permit.endpoint().address, "no TLS with a replica");
+                }
                 if !matches!(error, ConnectError::NoneKept) {
                     permit.failed(true);
                 }

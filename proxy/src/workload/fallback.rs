@@ -30,7 +30,7 @@ impl Fallback {
         let id = EndpointId(format!("fallback/{}", told.address).into());
         Self {
             told,
-            endpoint: Arc::new(Endpoint::new(id, told.address)),
+            endpoint: Arc::new(Endpoint::new(id, told.address, None)),
             places: Arc::new(Bound::new(connections as usize)),
         }
     }

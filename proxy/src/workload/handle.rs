@@ -20,6 +20,7 @@ use crate::endpoint::{Dial, Endpoint};
 use crate::metrics::WorkloadMetrics;
 use crate::retry::RetryBudget;
 use crate::shared::Bound;
+use crate::tls::TlsStore;
 
 /// A connection may come back to the pool this long after its request has ended.
 const LINGER: Duration = Duration::from_secs(2);
@@ -72,6 +73,8 @@ pub(crate) struct Outside {
     pub(crate) prober: Arc<Prober>,
     /// Of what is said about permits.
     pub(crate) numbers: Numbers,
+    /// Keys for replicas.
+    pub(crate) tls: Arc<TlsStore>,
 }
 
 impl Workload {
@@ -89,9 +92,9 @@ impl Workload {
         let core = Core::new(id.clone(), member, &http, connections, numbers, now);
         Self {
             core: Mutex::new(core),
-            id,
             held_bytes: Arc::new(Bound::new(bytes(&http))),
-            http: ArcSwap::from_pointee(Settings::new(http)),
+            http: ArcSwap::from_pointee(Settings::new(&id, http, &outside.tls)),
+            id,
             fallback: ArcSwapOption::empty(),
             connections,
             metrics,
@@ -116,7 +119,8 @@ impl Workload {
         drop(core);
         self.register(first);
         if !self.http.load().are_of(&http) {
-            self.http.store(Arc::new(Settings::new(http)));
+            let settings = Settings::new(&self.id, http, &self.outside.tls);
+            self.http.store(Arc::new(settings));
         }
     }
 

@@ -6,13 +6,14 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rouse_api::link::EndpointId;
-use rouse_api::workload::{Probe, ProbeAction};
+use rouse_api::workload::{Probe, ProbeAction, Protocol};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::aside::probe_until_back;
 use super::handle::Workload;
+use super::settings::Settings;
 use crate::endpoint::Endpoint;
 use crate::metrics::ProbeMetrics;
 
@@ -79,12 +80,32 @@ impl Prober {
         tokio::spawn(probe_until_back(workload, id, address));
     }
 
-    async fn attempt(&self, probe: &Probe, address: SocketAddr) -> bool {
+    /// What is tried on the endpoint's own port is tried over TLS where requests will be: without it nobody there would answer.
+    async fn attempt(&self, probe: &Probe, endpoint: &Endpoint, settings: &Settings) -> bool {
         let Ok(_place) = self.tries.acquire().await else {
             return false;
         };
         let env = BTreeMap::new();
-        let tried = rouse_probe::attempt(&probe.action, address, &env, None, probe.timeout).await;
+        let address = endpoint.address;
+        let own = |port: &Option<u16>| port.is_none_or(|port| port == address.port());
+        let requested = match &probe.action {
+            ProbeAction::HttpGet { port, .. }
+            | ProbeAction::TcpSocket { port }
+            | ProbeAction::Grpc { port, .. } => own(port),
+            ProbeAction::Exec { .. } => false,
+        };
+        let tried = match settings.tls().filter(|_| requested) {
+            None => rouse_probe::attempt(&probe.action, address, &env, None, probe.timeout).await,
+            Some(tls) => {
+                let protocol = match probe.action {
+                    ProbeAction::Grpc { .. } => Protocol::H2c,
+                    ProbeAction::TcpSocket { .. } => settings.protocol,
+                    _ => Protocol::Http1,
+                };
+                let dial = |stream| tls.connect(stream, endpoint.peer(), protocol);
+                rouse_probe::attempt_over(&probe.action, address, probe.timeout, dial).await
+            }
+        };
         match tried {
             Ok(()) => self.metrics.passed.inc(),
             Err(_) => self.metrics.failed.inc(),
@@ -97,16 +118,16 @@ impl Prober {
 async fn probe_until_ready(workload: Weak<Workload>, endpoint: Arc<Endpoint>, prober: Arc<Prober>) {
     let began = Instant::now();
     let mut successes = 0;
-    while let Some(probe) = workload
-        .upgrade()
-        .and_then(|workload| workload.probe(&endpoint))
-    {
+    while let Some((probe, settings)) = workload.upgrade().and_then(|workload| {
+        let settings = workload.http.load_full();
+        Some((workload.probe(&endpoint)?, settings))
+    }) {
         let tried = Instant::now();
         let passed = tokio::select! {
             biased;
             () = prober.stop.cancelled() => return,
             () = endpoint.gone() => return,
-            passed = prober.attempt(&probe, endpoint.address) => passed,
+            passed = prober.attempt(&probe, &endpoint, &settings) => passed,
         };
         successes = if passed { successes + 1 } else { 0 };
         if successes >= probe.success_threshold.max(1) {

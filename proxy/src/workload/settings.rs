@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use http::HeaderName;
 use http::header::HeaderMap;
-use rouse_api::workload::{Http, WhileWaking};
+use rouse_api::workload::{Http, WhileWaking, WorkloadId};
 
 use crate::edge::{Fixed, Rules};
+use crate::tls::{TlsStore, WorkloadTls};
 
 /// Made anew when a workload's settings change, not per request.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(crate) struct Settings {
     required: Box<[HeaderName]>,
     /// `None`: they are held.
     pub(crate) instead: Option<Instead>,
+    tls: Option<WorkloadTls>,
 }
 
 /// What becomes of requests that wake it, instead of being held.
@@ -30,7 +32,7 @@ pub(crate) enum Instead {
 }
 
 impl Settings {
-    pub(super) fn new(http: Arc<Http>) -> Self {
+    pub(super) fn new(id: &WorkloadId, http: Arc<Http>, tls: &Arc<TlsStore>) -> Self {
         let required = http.wake_requires.iter().flat_map(|wake| &wake.headers);
         Self {
             rules: Rules::new(&http.rules),
@@ -44,8 +46,14 @@ impl Settings {
                 WhileWaking::Fallback(_) => Some(Instead::Fallback),
                 WhileWaking::Respond(respond) => Some(Instead::Respond(Fixed::new(respond))),
             },
+            tls: tls.of(id, &http.tls),
             http,
         }
+    }
+
+    /// How TLS is spoken to its replicas; `None`: they are dialled in plain text.
+    pub(crate) fn tls(&self) -> Option<&WorkloadTls> {
+        self.tls.as_ref()
     }
 
     /// Whether these settings were made of that.

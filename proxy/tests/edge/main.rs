@@ -12,4 +12,5 @@ mod support;
 
 mod announced;
 mod rules;
+mod tls;
 mod waking;

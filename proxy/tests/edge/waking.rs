@@ -161,6 +161,7 @@ async fn a_fallback_answers_until_it_is_awake() {
             address: replica.address,
             state: rouse_api::link::EndpointState::Ready,
             probe: None,
+            service_account: None,
         }],
         ..elsewhere(other.address)
     };

@@ -120,6 +120,7 @@ fn state(
             address,
             state,
             probe: Some(Arc::new(probe)),
+            service_account: None,
         }],
         probers: probers.to_vec(),
         ..WorkloadState::empty(id("hello"))

@@ -28,6 +28,7 @@ async fn tuned(
             address: pod,
             state: EndpointState::Ready,
             probe: None,
+            service_account: None,
         }],
         service: Some(service),
         ..WorkloadState::empty(id("hello"))

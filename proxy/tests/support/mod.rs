@@ -76,6 +76,7 @@ pub(crate) fn routed(name: &str, tune: impl FnOnce(&mut Http)) -> RoutedWorkload
         service: None,
         readiness: rouse_api::workload::Readiness::default(),
         dial: rouse_api::workload::Dial::default(),
+        tls: rouse_api::workload::Tls::default(),
         protocol: Protocol::Http1,
         concurrency_per_replica: None,
         concurrency_limit: None,
@@ -202,6 +203,7 @@ impl Gateway {
     pub(crate) async fn state(&self, name: &str, replicas: &[(String, SocketAddr, EndpointState)]) {
         let endpoint = |(id, address, state): &(String, SocketAddr, EndpointState)| Endpoint {
             probe: None,
+            service_account: None,
             id: EndpointId(id.as_str().into()),
             address: *address,
             state: *state,

@@ -7,6 +7,7 @@ use rouse_api::workload::Rule;
 use rouse_proxy::{ByHeader, Drain, ProxyConfig, ProxyProtocol};
 
 use super::limits::LimitArgs;
+use super::upstream::UpstreamTlsArgs;
 use super::value;
 
 /// How the proxy takes requests; the same alone and with a scaler in its process.
@@ -70,6 +71,8 @@ pub(crate) struct DataArgs {
     #[arg(long, env = "ROUSE_REPORT_INTERVAL", value_name = "DURATION", value_parser = value::report_interval, default_value = "1s")]
     report_interval: Duration,
     #[command(flatten)]
+    upstream_tls: UpstreamTlsArgs,
+    #[command(flatten)]
     limits: LimitArgs,
 }
 
@@ -99,6 +102,7 @@ impl DataArgs {
             report_interval: self.report_interval,
             limits: self.limits.clients(),
             upstream: self.limits.upstream(),
+            upstream_tls: self.upstream_tls.config(),
             drain: Drain {
                 delay: self.drain_delay,
                 timeout: self.drain_timeout,

@@ -47,6 +47,7 @@ pub(super) fn hello(args: &DemoArgs) -> Result<Workload, Error> {
             service: None,
             readiness: rouse_api::workload::Readiness::default(),
             dial: rouse_api::workload::Dial::default(),
+            tls: rouse_api::workload::Tls::default(),
             protocol: Protocol::Http1,
             concurrency_per_replica: Some(10.0),
             concurrency_limit: None,

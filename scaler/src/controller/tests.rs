@@ -71,6 +71,7 @@ fn workload() -> Workload {
             service: None,
             readiness: rouse_api::workload::Readiness::default(),
             dial: rouse_api::workload::Dial::default(),
+            tls: rouse_api::workload::Tls::default(),
             protocol: Protocol::Http1,
             concurrency_per_replica: Some(10.0),
             concurrency_limit: None,
@@ -231,6 +232,7 @@ impl World {
                 ready_since: ready_since.or((*state == ReplicaState::Ready).then_some(self.now)),
                 state: *state,
                 id,
+                service_account: None,
             });
         }
     }

@@ -61,6 +61,7 @@ impl Entry {
                 address: replica.address,
                 state,
                 probe: replica.probe.clone().filter(|_| starts),
+                service_account: replica.service_account.clone(),
             }
         };
         self.live().map(endpoint).collect()
@@ -140,6 +141,8 @@ impl Entry {
             },
             // Tried once there is a replica behind it that can answer.
             probe: (!ready && self.ready() > 0).then(|| service_probe(address)),
+            // Any of its pods may answer.
+            service_account: None,
         })
     }
 

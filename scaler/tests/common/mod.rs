@@ -69,6 +69,7 @@ pub(crate) fn workload(process: Process) -> Workload {
             service: None,
             readiness: rouse_api::workload::Readiness::default(),
             dial: rouse_api::workload::Dial::default(),
+            tls: rouse_api::workload::Tls::default(),
             protocol: Protocol::Http1,
             concurrency_per_replica: None,
             concurrency_limit: None,

@@ -50,6 +50,7 @@ pub(super) fn http(document: &mut Document, spec: &HttpSpec) -> Http {
         service: None,
         readiness: crate::workload::Readiness::default(),
         dial: crate::workload::Dial::default(),
+        tls: crate::workload::Tls::default(),
         protocol: match spec.protocol {
             // Standalone there is no Service whose appProtocol could say otherwise.
             None | Some(ProtocolSpec::Auto | ProtocolSpec::Http1) => Protocol::Http1,

@@ -1,7 +1,7 @@
 use crate::load;
 use crate::load::document::Document;
 use crate::load::path::FieldPath;
-use crate::resource::{Dial, HttpSpec, Mode, Readiness, Spec, Tls};
+use crate::resource::{Dial, HttpSpec, Mode, Readiness, Spec};
 
 /// Refuses, one by one, what is in the schema but not yet in this version: nothing that was written is passed over in
 /// silence. A default that is written out is fine.
@@ -31,21 +31,10 @@ pub(super) fn refuse(document: &mut Document, spec: &Spec, mode: load::Mode) {
         }
     }
     if let Some(http) = &spec.http {
-        in_http(document, http);
         match mode {
             load::Mode::Standalone => in_standalone_http(document, http),
             load::Mode::Cluster => in_cluster_http(document, http),
         }
-    }
-}
-
-fn in_http(document: &mut Document, http: &HttpSpec) {
-    let at = FieldPath::of("spec.http");
-    let upstream = http.upstream.as_ref();
-    let tls = upstream.and_then(|upstream| upstream.tls.as_ref());
-    if tls.is_some_and(|tls| *tls != Tls::None) {
-        let instead = "write none, or leave it out";
-        not_supported(document, &at.key("upstream").key("tls"), instead);
     }
 }
 

@@ -576,7 +576,6 @@ fn what_later_versions_bring() {
         ("service: {port: http}", "service"),
         ("readiness: kubelet", "readiness"),
         ("upstream: {dial: service}", "upstream.dial"),
-        ("upstream: {tls: {ca: /ca.pem}}", "upstream.tls"),
     ] {
         let wanted = [(
             &*format!("8: spec.http.{path}"),
@@ -667,6 +666,38 @@ fn rules_and_what_is_done_while_waking() {
             (
                 "8: spec.http.whileWaking.fallback",
                 "this is standalone mode; write hold, page or respond",
+            ),
+        ),
+        (
+            "upstream: {tls: mesh}",
+            (
+                "8: spec.http.upstream.tls",
+                "this is standalone mode, where there is none",
+            ),
+        ),
+        (
+            "upstream: {tls: {ca: /etc/passwd}}",
+            (
+                "8: spec.http.upstream.tls.ca",
+                "such as ca.crt or shop/ca.crt",
+            ),
+        ),
+        (
+            "upstream: {tls: {ca: a/../../b}}",
+            (
+                "8: spec.http.upstream.tls.ca",
+                "such as ca.crt or shop/ca.crt",
+            ),
+        ),
+        (
+            "upstream: {tls: {ca: ca.crt, cert: tls.crt}}",
+            ("8: spec.http.upstream.tls.key", "is missing"),
+        ),
+        (
+            "upstream: {tls: {ca: ca.crt, serverName: a b}}",
+            (
+                "8: spec.http.upstream.tls.serverName",
+                "write a host name or an IP address",
             ),
         ),
         (

@@ -328,3 +328,45 @@ fn what_is_done_with_requests_before_they_are_demand() {
     };
     assert_eq!(http.while_waking, WhileWaking::Fallback(service));
 }
+
+#[test]
+fn tls_towards_replicas() {
+    use crate::workload::{Tls, TlsFiles};
+    assert_eq!(http_of("upstream: {tls: none}").tls, Tls::None);
+    assert_eq!(http_of("upstream: {tls: mesh}").tls, Tls::Mesh);
+    let files = |text: &str| match http_of(&format!("upstream: {{tls: {text}}}")).tls {
+        Tls::Files(files) => files,
+        other => panic!("{other:?}"),
+    };
+    let plain = TlsFiles {
+        ca: "ca.crt".to_owned(),
+        client: None,
+        server_name: "a.team.svc".to_owned(),
+    };
+    assert_eq!(files("{ca: ca.crt}"), plain);
+    let own = files("{ca: ca.crt, cert: x/tls.crt, key: x/tls.key, serverName: b}");
+    assert_eq!(
+        own.client,
+        Some(("x/tls.crt".to_owned(), "x/tls.key".to_owned()))
+    );
+    assert_eq!(own.server_name, "b");
+    for (http, wanted) in [
+        (
+            "upstream: {tls: mesh, dial: service}",
+            "checks each pod's own identity",
+        ),
+        (
+            "upstream: {tls: mesh}, whileWaking: {fallback: {service: {name: b}}}",
+            "dialled in plain text",
+        ),
+    ] {
+        let text = format!(
+            "{{apiVersion: rouse.dev/v1alpha1, kind: ScaledWorkload, metadata: {{name: a}}, spec: {{http: {{hosts: [a], {http}}}}}}}"
+        );
+        let problems = problems_of(&text);
+        assert!(
+            problems.len() == 1 && problems[0].contains(wanted),
+            "{problems:?}"
+        );
+    }
+}

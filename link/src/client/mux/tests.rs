@@ -32,6 +32,7 @@ fn state(name: &str, endpoint: &str) -> WorkloadState {
         address: address(80),
         state: EndpointState::Ready,
         probe: None,
+        service_account: None,
     });
     state
 }

@@ -36,7 +36,11 @@ impl Slot {
     pub(super) fn new(told: &link::Endpoint, now: Instant) -> Self {
         Self {
             id: told.id.clone(),
-            endpoint: Arc::new(Endpoint::new(told.id.clone(), told.address)),
+            endpoint: Arc::new(Endpoint::new(
+                told.id.clone(),
+                told.address,
+                told.service_account.clone(),
+            )),
             state: Some(EndpointState::Starting),
             in_flight: 0,
             account: Account::default(),

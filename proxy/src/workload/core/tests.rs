@@ -18,6 +18,7 @@ fn http(limit: Option<u32>, max_held: u32) -> Http {
         service: None,
         readiness: rouse_api::workload::Readiness::default(),
         dial: rouse_api::workload::Dial::default(),
+        tls: rouse_api::workload::Tls::default(),
         protocol: Protocol::Http1,
         concurrency_per_replica: None,
         concurrency_limit: limit.and_then(NonZeroU32::new),
@@ -64,6 +65,7 @@ fn state(endpoints: &[(&str, EndpointState)]) -> WorkloadState {
         address: "127.0.0.1:1".parse().unwrap(),
         state: *state,
         probe: None,
+        service_account: None,
     };
     WorkloadState {
         endpoints: endpoints.iter().map(told).collect(),

@@ -72,6 +72,7 @@ impl Slots {
     pub(super) fn observed(&self, generation: u64) -> Vec<Replica> {
         let replica = |slot: &Slot| Replica {
             probe: None,
+            service_account: None,
             id: slot.id.clone(),
             address: slot.address,
             state: slot.state,
