@@ -1,5 +1,6 @@
 //! Rouse in a cluster: watches what is there, scales by /scale, elects a leader, writes status.
 
+pub mod by_hand;
 #[cfg(feature = "chaos")]
 pub mod chaos;
 pub mod client;

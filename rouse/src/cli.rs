@@ -11,6 +11,7 @@ mod simulate;
 mod triggers;
 mod upstream;
 mod value;
+mod wake;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub(crate) use proxy::ProxyArgs;
 pub(crate) use scaler::ScalerArgs;
 pub(crate) use serve::ServeArgs;
 pub(crate) use simulate::{Generate, SimulateArgs};
+pub(crate) use wake::WakeArgs;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -61,6 +63,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Say why a workload has as many replicas as it has
     Explain(ExplainArgs),
+    /// In a cluster: wake workloads by hand, before an uninstall all of them
+    Wake(WakeArgs),
     /// Replay a trace through Rouse's decisions and through those of others, without running anything
     Simulate(Box<SimulateArgs>),
     /// The bundled sample service

@@ -1,10 +1,10 @@
-//! The one binary: `rouse demo | serve | proxy | scaler | check | explain | simulate | crd`.
+//! The one binary: `rouse demo | serve | proxy | scaler | check | explain | wake | simulate | crd`.
 //!
 //! - [`cli`]: flags and environment variables, and what they make.
 //! - [`files`]: the files with workloads: read, load, watch.
 //! - [`gateway`]: proxy, scaler and local platform as one running thing; the only place that wires them together.
 //! - [`admin`]: the listener for people and programs that look after it.
-//! - [`serve`], [`demo`], [`proxy`], [`scaler`], [`check`], [`explain`], [`simulate`], [`crd`]: the commands.
+//! - [`serve`], [`demo`], [`proxy`], [`scaler`], [`check`], [`explain`], [`wake`], [`simulate`], [`crd`]: the commands.
 
 mod admin;
 mod check;
@@ -21,6 +21,7 @@ mod scaler;
 mod serve;
 mod signals;
 mod simulate;
+mod wake;
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -57,6 +58,7 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Proxy(args) => proxy::run(&args),
         Command::Scaler(args) => scaler::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Wake(args) => wake::run(&args),
         Command::Crd => crd::run(),
         Command::Sample(args) => sample(args.options),
         Command::Guard => Err(Error::Usage(

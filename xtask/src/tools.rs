@@ -215,9 +215,10 @@ pub(crate) fn moto() -> Result<PathBuf, Failed> {
     debian(PIP)?;
     let building = cache.join(format!("building-moto-{}", std::process::id()));
     let package = format!("moto[server]=={MOTO}");
-    let mut pip = program("pip3");
+    // Of the very Python that will run it: some of its modules are compiled.
+    let mut pip = program("python3");
     run(pip
-        .args(["install", "--quiet", "--target"])
+        .args(["-m", "pip", "install", "--quiet", "--target"])
         .arg(&building)
         .arg(package))?;
     // Another may have been faster.

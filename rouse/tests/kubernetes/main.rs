@@ -54,6 +54,7 @@
 )]
 
 mod apply;
+mod by_hand;
 mod cluster;
 mod edge;
 mod examples;
@@ -130,6 +131,7 @@ fn main() -> ExitCode {
         pods::CASES,
         rights::CASES,
         told::CASES,
+        by_hand::CASES,
         triggers::CASES,
         examples::CASES,
     ];
