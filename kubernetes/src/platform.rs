@@ -181,9 +181,17 @@ impl Platform for KubernetesPlatform {
         self.secrets.get(namespace, name, key).await
     }
 
-    async fn usage(&self, workload: &WorkloadId, usage: &Usage) -> Result<f64, String> {
-        let pods = self.shared.with(|index| index.used(workload));
-        self.usages.of(workload.namespace(), &pods, usage).await
+    async fn usage(
+        &self,
+        workload: &WorkloadId,
+        usage: &Usage,
+        target: f64,
+    ) -> Result<f64, String> {
+        let (pods, count) = self.shared.with(|index| index.used(workload));
+        let namespace = workload.namespace();
+        self.usages
+            .of(namespace, (&pods, count), usage, target)
+            .await
     }
 
     fn pods(&self, namespace: &str, labels: &BTreeMap<String, String>) -> Option<u32> {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::index::pod::Requests;
+use crate::index::pod::PodRequests;
 
 /// A list serves so long: metrics are made anew each 15 s, as a rule.
 const FRESH: Duration = Duration::from_secs(2);
@@ -25,7 +25,7 @@ const WITHIN: Duration = Duration::from_secs(5);
 const MOST: usize = 1024;
 
 /// By pod, then by container: cores and bytes.
-type Used = HashMap<String, Vec<(String, f64, f64)>>;
+type Used = HashMap<String, Vec<(String, Option<f64>, Option<f64>)>>;
 
 type Place = Arc<Mutex<Option<(Instant, Arc<Used>)>>>;
 
@@ -73,21 +73,23 @@ impl Usages {
         }
     }
 
-    /// Of these pods, as [`Usage`] says.
+    /// Of these pods out of so many, as [`Usage`] says and [`Platform::usage`](rouse_scaler::platform::Platform::usage) reckons.
     ///
     /// # Errors
     /// With a sentence that says what would be right.
     pub(crate) async fn of(
         &self,
         namespace: &str,
-        pods: &[(String, Box<[Requests]>)],
+        (pods, count): (&[PodRequests], usize),
         wanted: &Usage,
+        target: f64,
     ) -> Result<f64, String> {
-        if pods.is_empty() {
+        if count == 0 {
             return Ok(0.0);
         }
         let used = self.list(namespace).await?;
-        value(&used, pods, wanted)
+        let (value, measured) = value(&used, pods, wanted)?;
+        Ok(whole(value, measured, count, target))
     }
 
     async fn list(&self, namespace: &str) -> Result<Arc<Used>, String> {
@@ -131,8 +133,8 @@ impl Usages {
         };
         let pod = |pod: PodMetrics| {
             let containers = pod.containers.into_iter().map(|container| {
-                let cpu = amount(&container, "cpu").unwrap_or(0.0);
-                let memory = amount(&container, "memory").unwrap_or(0.0);
+                let cpu = amount(&container, "cpu");
+                let memory = amount(&container, "memory");
                 (container.name, cpu, memory)
             });
             (pod.metadata.name, containers.collect())
@@ -141,11 +143,21 @@ impl Usages {
     }
 }
 
-/// Of those pods that have metrics: as the HPA reckons, the whole of what they use by the whole of what they request, or the average.
-fn value(used: &Used, pods: &[(String, Box<[Requests]>)], wanted: &Usage) -> Result<f64, String> {
+/// With pods that nobody has measured: as the HPA does, so that they neither make more of what is too much nor less of what is enough.
+fn whole(value: f64, measured: usize, count: usize, target: f64) -> f64 {
+    let (known, count) = (measured as f64, count.max(measured) as f64);
+    let least = value * known / count;
+    if value <= target {
+        return least + target * (count - known) / count;
+    }
+    least.max(target)
+}
+
+/// Of those pods that have metrics, and how many these are: the whole of what they use by the whole of what they request, or the average.
+fn value(used: &Used, pods: &[PodRequests], wanted: &Usage) -> Result<(f64, usize), String> {
     let word = wanted.resource.word();
     let counts = |name: &str| wanted.container.as_deref().is_none_or(|one| one == name);
-    let (mut all_used, mut all_requested, mut measured) = (0.0, 0.0, 0_u32);
+    let (mut all_used, mut all_requested, mut measured) = (0.0, 0.0, 0);
     for (name, requests) in pods {
         if let Some(container) = &wanted.container
             && !requests.iter().any(|one| *one.container == **container)
@@ -156,18 +168,20 @@ fn value(used: &Used, pods: &[(String, Box<[Requests]>)], wanted: &Usage) -> Res
             continue;
         };
         measured += 1;
-        let counted = containers.iter().filter(|(name, ..)| counts(name));
-        all_used += counted
-            .map(|(_, cpu, memory)| match wanted.resource {
-                Resource::Cpu => *cpu,
-                Resource::Memory => *memory,
-            })
-            .sum::<f64>();
         for one in requests.iter().filter(|one| counts(&one.container)) {
-            let requested = match wanted.resource {
-                Resource::Cpu => one.cpu,
-                Resource::Memory => one.memory,
+            let found = containers
+                .iter()
+                .find(|(name, ..)| **name == *one.container);
+            let (amount, requested) = match wanted.resource {
+                Resource::Cpu => (found.and_then(|(_, cpu, _)| *cpu), one.cpu),
+                Resource::Memory => (found.and_then(|(.., memory)| *memory), one.memory),
             };
+            all_used += amount.ok_or_else(|| {
+                format!(
+                    "the metrics of pod {name} don't say how much {word} container {} uses",
+                    one.container
+                )
+            })?;
             match requested.filter(|requested| *requested > 0.0) {
                 Some(requested) => all_requested += requested,
                 None if wanted.of_requests => {
@@ -181,12 +195,13 @@ fn value(used: &Used, pods: &[(String, Box<[Requests]>)], wanted: &Usage) -> Res
         }
     }
     if measured == 0 {
-        return Err(format!("no pod has metrics of its {word} yet"));
+        return Err(format!("no ready pod has metrics of its {word} yet"));
     }
-    Ok(match wanted.of_requests {
+    let value = match wanted.of_requests {
         true => all_used / all_requested * 100.0,
-        false => all_used / f64::from(measured),
-    })
+        false => all_used / measured as f64,
+    };
+    Ok((value, measured))
 }
 
 /// An amount as Kubernetes writes it, also as metrics have it (`123n`); `None`: it is none.

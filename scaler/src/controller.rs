@@ -155,8 +155,8 @@ impl Controller {
                 trigger,
                 value,
             } => self.with(&workload, now, &mut out, |entry, turn| {
-                let ready = entry.ready();
-                entry.triggers.read(&trigger, value, ready, turn.now);
+                let replicas = (entry.ready(), entry.wanted);
+                entry.triggers.read(&trigger, value, replicas, turn.now);
             }),
             Event::Clock(told) => self.clock(told, now, &mut out),
             Event::Tick => self.tick(now, &mut out),

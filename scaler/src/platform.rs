@@ -159,7 +159,8 @@ pub trait Platform: Send + Sync + 'static {
         async { Err(told) }
     }
 
-    /// What the workload's replicas use, as [`Usage`] says; 0 while there are none.
+    /// What the workload's replicas use, as [`Usage`] says, reckoned over its whole count; 0 while there are none. Of those that nobody has
+    /// measured it is taken for nothing where the others alone are above `target`, and for the target where they are not.
     ///
     /// # Errors
     /// With a sentence, when it is not known.
@@ -167,6 +168,7 @@ pub trait Platform: Send + Sync + 'static {
         &self,
         _workload: &WorkloadId,
         usage: &Usage,
+        _target: f64,
     ) -> impl Future<Output = Result<f64, String>> + Send {
         let told = format!(
             "nobody tells here how much {} is used",

@@ -47,7 +47,7 @@ impl<P: Platform> Context<P> {
         match &polled.of {
             Asked::Prometheus(query) => prometheus::read(self, workload, query).await,
             Asked::Sqs(queue) => sqs::read(self, workload, queue).await,
-            Asked::Usage(usage) => self.platform.usage(workload, usage).await,
+            Asked::Usage(usage) => self.platform.usage(workload, usage, polled.target).await,
             Asked::Pods(labels) => {
                 let count = self.platform.pods(workload.namespace(), labels);
                 count

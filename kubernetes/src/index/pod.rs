@@ -45,6 +45,9 @@ pub struct Pod {
     pub trouble: Option<Trouble>,
 }
 
+/// A pod's name, and what its containers request.
+pub type PodRequests = (String, Box<[Requests]>);
+
 /// What a container requests.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Requests {

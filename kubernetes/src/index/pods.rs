@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::Index;
 use super::event::{Change, Key, Scope};
-use super::pod::{Pod, Requests};
+use super::pod::{Pod, PodRequests};
 use super::postings::Postings;
 use super::selector::{Labels, PodSelector};
 use super::trouble::{Trouble, TroubleKind};
@@ -120,16 +120,21 @@ impl Index {
         u32::try_from(running).unwrap_or(u32::MAX)
     }
 
-    /// The workload's pods that are ready and stay, by name, with what their containers request.
+    /// The workload's pods that are ready and stay, by name, with what their containers request; and how many there shall be, or are.
     #[must_use]
-    pub fn used(&self, key: &Key) -> Vec<(String, Box<[Requests]>)> {
+    pub fn used(&self, key: &Key) -> (Vec<PodRequests>, usize) {
         let Some(entry) = self.entries.get(key) else {
-            return Vec::new();
+            return (Vec::new(), 0);
         };
-        let pods = self.pods_of(entry, &self.front(entry)).into_iter();
-        let stay = pods.filter(|seen| seen.pod.ready && !seen.pod.terminating);
-        stay.map(|seen| (seen.pod.key.name().to_owned(), seen.pod.requests.clone()))
-            .collect()
+        let mut pods = self.pods_of(entry, &self.front(entry));
+        pods.retain(|seen| !seen.pod.terminating);
+        let target = entry.target.as_ref();
+        let target = target.and_then(|target| self.targets.get(target));
+        let count = target.map_or(0, |target| target.count.replicas as usize);
+        let count = count.max(pods.len());
+        pods.retain(|seen| seen.pod.ready);
+        let named = |seen: &Seen| (seen.pod.key.name().to_owned(), seen.pod.requests.clone());
+        (pods.into_iter().map(named).collect(), count)
     }
 
     pub(super) fn pod(&mut self, change: Change<Pod>, now: Instant) {

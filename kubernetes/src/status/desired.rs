@@ -34,7 +34,11 @@ pub fn desired(
     let mut status = Status {
         observed_generation: Some(facts.generation),
         target: (!facts.target.is_empty()).then(|| facts.target.clone()),
-        replicas: facts.count.map(|count| number(count.replicas)),
+        // What the scaler has not seen is not told: a count in the status says that the first count was begun with.
+        replicas: match scaler {
+            Some(_) => facts.count.map(|count| number(count.replicas)),
+            None => recorded.replicas,
+        },
         ready_replicas: facts.count.map(|_| number(facts.ready)),
         desired: decision.map(|decision| number(decision.decision.replicas)),
         state,

@@ -202,7 +202,6 @@ async fn others_pods_are_counted(cluster: &Cluster) {
     space.end().await;
 }
 
-/// Nobody listens at the server's address: what is told once the Secret was read.
 /// The scaler may read this Secret of the space.
 async fn grant_secret(space: &Space<'_>, name: &str) {
     let api = "rbac.authorization.k8s.io/v1";
@@ -318,6 +317,7 @@ async fn memory_beyond_its_share_makes_more_and_a_sidecars_does_not_count(cluste
     space.end().await;
 }
 
+/// Nobody listens at the server's address: what is told once the Secret was read.
 async fn a_query_with_a_secret_says_what_is_missing_until_nothing_is(cluster: &Cluster) {
     let space = Space::new(cluster, "trigger-secret").await;
     let secret = |key: &str| json!({"secret": {"name": "access", "key": key}});

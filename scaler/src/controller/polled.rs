@@ -29,6 +29,8 @@ struct Value {
     at: Instant,
     /// Replicas that were ready then.
     ready: u32,
+    /// Replicas that there were to be.
+    count: u32,
 }
 
 impl Asked {
@@ -55,11 +57,21 @@ impl Asked {
         self.since = now;
     }
 
-    pub(super) fn read(&mut self, value: Result<f64, String>, ready: u32, now: Instant) {
+    pub(super) fn read(
+        &mut self,
+        value: Result<f64, String>,
+        (ready, count): (u32, u32),
+        now: Instant,
+    ) {
         match value {
             Ok(value) => {
                 let at = now;
-                self.last = Some(Value { value, at, ready });
+                self.last = Some(Value {
+                    value,
+                    at,
+                    ready,
+                    count,
+                });
                 self.error = None;
             }
             Err(error) => self.error = Some(error),
@@ -107,7 +119,7 @@ fn value(polled: &Polled, last: Value) -> Answer {
         value: last.value,
         target: polled.target,
         of: match &polled.of {
-            Of::Usage(_) => TargetOf::Used { ready: last.ready },
+            Of::Usage(_) => TargetOf::Used { count: last.count },
             _ if polled.total => TargetOf::Total { ready: last.ready },
             _ => TargetOf::Each,
         },

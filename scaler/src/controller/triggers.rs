@@ -77,16 +77,16 @@ impl Triggers {
         }
     }
 
-    /// A trigger was read; one that has changed meanwhile was another.
+    /// A trigger was read, with so many replicas ready and so many to be; one that has changed meanwhile was another.
     pub(super) fn read(
         &mut self,
         trigger: &Trigger,
         value: Result<f64, String>,
-        ready: u32,
+        replicas: (u32, u32),
         now: Instant,
     ) {
         if let Some(one) = self.asked.iter_mut().find(|one| one.is(trigger)) {
-            one.read(value, ready, now);
+            one.read(value, replicas, now);
         }
     }
 

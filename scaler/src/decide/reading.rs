@@ -88,10 +88,10 @@ pub enum Answer {
 pub enum TargetOf {
     /// Each replica's part of the value: the HPA's `AverageValue`.
     Each,
-    /// What the replicas use, each: as `Total`, and without any replica there is nothing to see. It keeps nobody awake.
+    /// What the replicas use, each, reckoned over the whole count: without any replica there is nothing to see. It keeps nobody awake.
     Used {
-        /// So many replicas were ready when it was read.
-        ready: u32,
+        /// So many replicas there were to be when it was read.
+        count: u32,
     },
     /// The value as it is, which replicas change: the HPA's `Value`.
     Total {
@@ -181,7 +181,7 @@ impl TargetOf {
         let up = |amount: f64| whole((amount - 1e-9).ceil());
         match self {
             Self::Each => up(ratio),
-            Self::Total { ready } | Self::Used { ready } => {
+            Self::Total { ready } | Self::Used { count: ready } => {
                 let ready = ready.max(1);
                 if (ratio - 1.0).abs() <= TOLERANCE + 1e-9 {
                     return ready;

@@ -165,9 +165,9 @@ impl fmt::Display for Ask {
                     TargetOf::Each => {
                         write!(f, "{amount} by {trigger} / target {target} = {replicas}")
                     }
-                    TargetOf::Used { ready } => write!(
+                    TargetOf::Used { count } => write!(
                         f,
-                        "{amount} by {trigger} / target {target}, with {ready} ready = {replicas}"
+                        "{amount} by {trigger} / target {target}, of {count} = {replicas}"
                     ),
                     TargetOf::Total { ready } => write!(
                         f,

@@ -82,6 +82,20 @@ fn states_follow_from_what_is_there() {
     }
 }
 
+/// A count in the status says that the first count was begun with: it must not be there before the scaler knows the workload.
+#[test]
+fn a_count_is_not_told_before_the_scaler_has_seen_it() {
+    assert_eq!(said(&facts(0, 0)).replicas, None);
+    let recorded = Status {
+        replicas: Some(3),
+        ..Status::default()
+    };
+    assert_eq!(
+        desired(&facts(1, 1), None, &recorded, at(0)).replicas,
+        Some(3)
+    );
+}
+
 #[test]
 fn nothing_changes_while_time_alone_goes_on() {
     let first = said(&facts(1, 1));

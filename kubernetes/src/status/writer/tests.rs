@@ -49,7 +49,7 @@ impl FactSource for World {
                 version: 1,
                 replicas: *replicas,
             }),
-            ready: 0,
+            ready: *replicas,
             governed: None,
             recorded: recorded.clone(),
         })
@@ -178,7 +178,10 @@ async fn one_object_is_written_once_per_second_with_what_is_newest() {
         "{writes:?}"
     );
     let state = run.world.0.lock();
-    assert_eq!(state.objects.values().next().unwrap().1["replicas"], 20);
+    assert_eq!(
+        state.objects.values().next().unwrap().1["readyReplicas"],
+        20
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -373,3 +373,30 @@ fn when_idle_nobody_goes_while_there_is_work_and_then_all_go() {
     let (decision, _) = follow(&worker, &[value(0.0, 0.0)], state, (late + SECOND * 30, 1));
     assert_eq!(decision.replicas, 0);
 }
+
+#[test]
+fn what_replicas_use_keeps_nobody_awake_and_follows_the_whole_count() {
+    let (policy, nobody) = worker();
+    let used = |value, count| {
+        let of = TargetOf::Used { count };
+        [reading(Answer::Value {
+            value,
+            target: 80.0,
+            of,
+            activation: 0.0,
+        })]
+    };
+    let start = Instant::now();
+    let (decision, _) = follow(
+        &(policy.clone(), nobody.clone()),
+        &used(0.0, 0),
+        State::default(),
+        (start, 0),
+    );
+    assert_eq!(decision.replicas, 0, "it does not wake");
+    let least = (Policy { min: 1, ..policy }, nobody);
+    for (value, wanted) in [(160.0, 8), (84.0, 4), (80.0, 4), (40.0, 2)] {
+        let (decision, _) = follow(&least, &used(value, 4), State::of(4), (start, 200));
+        assert_eq!(decision.replicas, wanted, "{value}: {decision}");
+    }
+}
