@@ -58,7 +58,7 @@ async fn all_of_a_namespace_are_woken_and_stay(cluster: &Cluster) {
 async fn what_cannot_be_woken_is_named(cluster: &Cluster) {
     let space = Space::new(cluster, "hand-one").await;
     space
-        .workload(&App::new("hello"), json!({"idleAfter": "1s"}))
+        .workload(&App::new("hello"), json!({"idleAfter": "5s"}))
         .await;
     let (there, absent) = (
         format!("{}/hello", space.name),
