@@ -33,7 +33,9 @@ pub use scalar::{
 };
 pub(crate) use scalar::{LONGEST_NAME, NAME};
 pub use spec::{Behavior, LightSleep, Mode, OnDelete, Replicas, ScaleIn, Sleep, Spec, TargetSpec};
-pub use status::{Condition, ConditionStatus, ConditionType, LastSleep, LastWake, State, Status};
+pub use status::{
+    Condition, ConditionStatus, ConditionType, LastSleep, LastWake, State, Status, WouldHave,
+};
 pub use trigger::{
     AwsKeys, Cron, FallbackReplicas, PodsTrigger, Prometheus, Sqs, Trigger, UsageTrigger, WhenEmpty,
 };

@@ -20,6 +20,9 @@ struct Explained {
     workload: String,
     /// Whether the one that was asked acts on what it decides.
     leads: bool,
+    /// It is only observed; an older one doesn't say.
+    #[serde(default)]
+    observed: bool,
     /// Oldest first.
     decisions: Vec<Past>,
 }

@@ -22,6 +22,7 @@ mod polled;
 mod probers;
 mod role;
 mod saved;
+mod shadow;
 mod sleep;
 mod status;
 mod told;
@@ -53,7 +54,7 @@ pub use notice::{EventKind, WakeCause, WakeStages, WorkloadEvent};
 use permits::Ledgers;
 pub use status::{
     DecisionStatus, FailureStatus, ReplicaStatus, ScalerStatus, SleepStatus, WakeOutcome,
-    WakeStatus, WorkloadStatus,
+    WakeStatus, WorkloadStatus, WouldHaveStatus,
 };
 use wakes::Need;
 

@@ -175,6 +175,12 @@ impl Demand {
         Some(self.woken.map_or(last, |woken| woken.max(last)))
     }
 
+    /// The last moment with a request that any member has told of.
+    #[must_use]
+    pub fn told_active(&self) -> Option<Instant> {
+        self.members.values().filter_map(Member::last_active).max()
+    }
+
     /// Requests in flight and held, by the newest reports and wakes.
     #[must_use]
     pub fn current(&self) -> u32 {

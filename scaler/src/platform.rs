@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rouse_api::link::{EndpointId, Failure, Fallback};
 use rouse_api::workload::{Probe, Usage, Workload, WorkloadId};
 use tokio::time::Instant;
@@ -40,6 +41,21 @@ pub struct Observation {
     pub fresh: bool,
     /// Where requests go until a replica is ready.
     pub fallback: Option<Box<Fallback>>,
+    /// What is on record of a workload that is only observed.
+    pub would_have: Option<WouldHave>,
+}
+
+/// What a workload that is only observed would have done, in sums.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WouldHave {
+    /// Since when it is observed.
+    pub since: Timestamp,
+    /// Times that it would have gone to sleep.
+    pub sleeps: u64,
+    /// Times that something would have woken it.
+    pub wakes: u64,
+    /// Replica-seconds that there were, less those that there would have been.
+    pub saved_replica_seconds: f64,
 }
 
 /// How many replicas a target shall have, by the platform.
@@ -66,6 +82,7 @@ impl Observation {
             service: None,
             fresh: false,
             fallback: None,
+            would_have: None,
         }
     }
 }

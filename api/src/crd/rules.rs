@@ -21,12 +21,6 @@ const SECRET_WANTED: &str = "write secret: {name: ..., key: ...}";
 
 const RULES: &[Rule] = &[
     (
-        "mode",
-        "self != 'observe'",
-        "is not supported by this version; write active, or leave it out",
-        "",
-    ),
-    (
         "replicas",
         "!has(self.min) || !has(self.max) || self.min <= self.max",
         "min may not be above max, which is 10 unless said",

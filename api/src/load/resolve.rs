@@ -68,6 +68,8 @@ pub(super) fn workload(
     let mut http = spec.http.as_ref().map(|http| http::http(document, http));
     if let (Some(spec), Some(http)) = (&spec.http, &mut http) {
         edge::edge(document, spec, mode, http);
+        // Kept, it would hold requests for replicas that nobody adds.
+        http.concurrency_limit = http.concurrency_limit.filter(|_| !scale.observes);
     }
     let target = match mode {
         Mode::Standalone => process::target(document, spec).map(Target::Process),
@@ -154,10 +156,12 @@ fn scale(document: &mut Document, spec: &Spec, mode: Mode) -> Scale {
             }
         }
     }
+    let observes = spec.mode == Some(resource::Mode::Observe);
     Scale {
         min,
         max,
-        initial: replicas.initial,
+        initial: replicas.initial.filter(|_| !observes),
+        observes,
         on_wake: on_wake.unwrap_or(min.max(default.on_wake)),
         idle_after: spec
             .idle_after

@@ -53,7 +53,7 @@ pub struct Spec {
 pub enum Mode {
     /// Yes.
     Active,
-    /// No: serves, counts, decides and says so, changes nothing.
+    /// No: serves, counts, decides and says so, changes nothing. `concurrency.limit` is not kept.
     Observe,
 }
 

@@ -40,9 +40,27 @@ pub struct Status {
     /// Replica-hours not run for being asleep, against max(min, onWake) always on; decimal, e.g. `12.50`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replica_hours_saved: Option<String>,
+    /// With `mode: observe`: what would have been done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_have: Option<WouldHave>,
     /// One of each type.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
+}
+
+/// What a workload that is only observed would have done, in sums.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct WouldHave {
+    /// Since when it is observed.
+    #[schemars(extend("format" = "date-time"))]
+    pub since: String,
+    /// Times that it would have gone to sleep.
+    pub sleeps: u64,
+    /// Times that a request or a trigger would have woken it.
+    pub wakes: u64,
+    /// The replica-hours that there were, less those that there would have been; decimal, e.g. `12.50`. Below zero: it would have had more.
+    pub replica_hours_saved: String,
 }
 
 /// Where a workload stands.

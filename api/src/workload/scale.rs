@@ -17,6 +17,8 @@ pub struct Scale {
     pub idle_after: Duration,
     /// What becomes of the target when the workload is no more, in a cluster.
     pub on_delete: OnDelete,
+    /// Nothing is scaled; what would have been is told.
+    pub observes: bool,
     /// How fast a count other than zero follows demand.
     pub behavior: Behavior,
 }
@@ -42,6 +44,7 @@ impl Default for Scale {
             initial: None,
             idle_after: Duration::from_secs(300),
             on_delete: OnDelete::default(),
+            observes: false,
             behavior: Behavior::default(),
         }
     }

@@ -21,6 +21,8 @@ pub(super) fn said(kind: &EventKind, leads: bool) -> Option<Said> {
     let (warning, reason, action) = match kind {
         EventKind::Woke(_) => (false, "Woke", "Wake"),
         EventKind::Slept { .. } => (false, "Slept", "Sleep"),
+        EventKind::WouldSleep { .. } => (false, "WouldSleep", "Observe"),
+        EventKind::WouldWake { .. } => (false, "WouldWake", "Observe"),
         EventKind::ScaleRefused { .. } => (true, "ScaleRefused", "Scale"),
         EventKind::Failed { reason, waking, .. } if leads => {
             (true, &**reason, if *waking { "Wake" } else { "Run" })

@@ -89,6 +89,7 @@ impl FactSource for Known {
             target: String::new(),
             min: 0,
             max: 1,
+            observes: false,
             problems: Vec::new(),
             conflicts: Vec::new(),
             wakes: None,

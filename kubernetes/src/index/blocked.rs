@@ -51,14 +51,17 @@ impl Index {
         };
         let all = self.by_target.get(target)?;
         let others = all.iter().filter_map(|key| self.entries.get(key));
-        let oldest = others.min_by_key(|other| age(other))?;
-        if age(oldest) >= age(entry) {
+        // Who only looks on takes nothing from anybody.
+        let oldest = others
+            .filter(|other| !other.observes())
+            .min_by_key(|other| age(other))?;
+        if age(oldest) >= age(entry) && !entry.observes() {
             return None;
         }
         Some(failure(
             "OwnedElsewhere",
             format!(
-                "{target} is scaled by ScaledWorkload {}, which is older; one workload scales it",
+                "{target} is scaled by ScaledWorkload {}, which was there before; one workload scales it",
                 oldest.object.key
             ),
         ))

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use kube::api::DynamicObject;
 use rouse_api::load;
-use rouse_api::resource::{State, Status};
+use rouse_api::resource::{self, State, Status};
 use rouse_api::workload::{Target, WhileWaking, Workload};
+use rouse_scaler::platform::WouldHave;
 use serde_json::Value;
 
 use super::event::Key;
@@ -37,12 +38,14 @@ pub struct Object {
 }
 
 /// What the status of an object tells of the past.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Recorded {
     /// The target's count.
     pub replicas: Option<u32>,
     /// It was stopped by hand, and the object had this generation.
     pub stopped: Option<i64>,
+    /// What it would have done while it was observed.
+    pub would_have: Option<WouldHave>,
 }
 
 impl Object {
@@ -129,8 +132,21 @@ fn recorded(status: &Value) -> Recorded {
         return Recorded::default();
     };
     let stopped = status.state == Some(State::StoppedByHand);
+    let would_have = status.would_have.as_ref().and_then(would_have);
     Recorded {
         replicas: status.replicas.and_then(|count| u32::try_from(count).ok()),
         stopped: status.observed_generation.filter(|_| stopped),
+        would_have,
     }
+}
+
+/// `None`: it can't be read, and the sums begin anew.
+fn would_have(status: &resource::WouldHave) -> Option<WouldHave> {
+    let hours: f64 = status.replica_hours_saved.parse().ok()?;
+    Some(WouldHave {
+        since: status.since.parse().ok()?,
+        sleeps: status.sleeps,
+        wakes: status.wakes,
+        saved_replica_seconds: Some(hours * 3600.0).filter(|seconds| seconds.is_finite())?,
+    })
 }

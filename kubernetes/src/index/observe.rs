@@ -81,6 +81,7 @@ impl Index {
             governed: self.governor(entry).map(|governor| governor.min.max(1)),
             service,
             fallback: self.fallback(entry).and_then(Result::ok).map(Box::new),
+            would_have: entry.object.recorded.would_have,
         };
         Some((observation, due))
     }

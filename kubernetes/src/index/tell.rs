@@ -33,6 +33,7 @@ impl Index {
             target,
             min: workload.map_or(0, |workload| workload.scale.min),
             max: workload.map_or(0, |workload| workload.scale.max),
+            observes: entry.observes(),
             problems: object
                 .workload
                 .as_ref()

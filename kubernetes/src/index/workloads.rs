@@ -105,7 +105,8 @@ impl Index {
             rouse_api::workload::Target::Scalable(scalable) => Some(scalable.clone()),
             rouse_api::workload::Target::Process(_) => None,
         });
-        let (Some(scalable), false) = (scalable, old.hand.is_stopped()) else {
+        let nothing_done = old.hand.is_stopped() || old.observes();
+        let (Some(scalable), false) = (scalable, nothing_done) else {
             return;
         };
         let orphan = Orphan {
@@ -330,6 +331,12 @@ pub fn conflicts(workloads: &[Workload]) -> BTreeMap<Key, Vec<String>> {
 impl Entry {
     pub(super) fn workload(&self) -> Option<&Workload> {
         self.object.workload.as_deref().ok()
+    }
+
+    /// Nothing of it is scaled.
+    pub(super) fn observes(&self) -> bool {
+        self.workload()
+            .is_some_and(|workload| workload.scale.observes)
     }
 
     /// The port of its Service that it names.

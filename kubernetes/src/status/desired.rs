@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rouse_api::resource::{
-    Condition, ConditionStatus, ConditionType, LastSleep, LastWake, State, Status,
+    Condition, ConditionStatus, ConditionType, LastSleep, LastWake, State, Status, WouldHave,
 };
-use rouse_scaler::controller::{WakeCause, WakeOutcome, WorkloadStatus};
+use rouse_scaler::controller::{WakeCause, WakeOutcome, WorkloadStatus, WouldHaveStatus};
+
+use rouse_api::link::Failure;
 
 use crate::facts::Facts;
 
@@ -17,6 +19,8 @@ use crate::facts::Facts;
 const SAME: SignedDuration = SignedDuration::from_secs(3);
 /// Characters of one message.
 const LONGEST: usize = 1_000;
+/// With `mode: observe`.
+const OBSERVED: &str = "it is only observed: desired says what it would have; nothing is scaled";
 /// What a wake by requests is called.
 const HELD: &str = "held requests";
 
@@ -31,6 +35,7 @@ pub fn desired(
 ) -> Status {
     let state = state(facts, scaler);
     let decision = scaler.and_then(|scaler| scaler.decision.as_ref());
+    let would_have = scaler.and_then(|scaler| scaler.would_have.as_ref());
     let mut status = Status {
         observed_generation: Some(facts.generation),
         target: (!facts.target.is_empty()).then(|| facts.target.clone()),
@@ -40,12 +45,19 @@ pub fn desired(
             None => recorded.replicas,
         },
         ready_replicas: facts.count.map(|_| number(facts.ready)),
-        desired: decision.map(|decision| number(decision.decision.replicas)),
+        desired: match would_have {
+            Some(would) => Some(number(would.replicas)),
+            None => decision.map(|decision| number(decision.decision.replicas)),
+        },
         state,
         why: None,
         last_wake: last_wake(scaler, recorded, now),
         last_sleep: last_sleep(scaler, recorded, now),
         replica_hours_saved: saved(facts, recorded, now),
+        would_have: match scaler {
+            Some(_) => would_have.map(would),
+            None => recorded.would_have.clone().filter(|_| facts.observes),
+        },
         conditions: conditions(facts, scaler, recorded, now),
     };
     status.why = trouble(facts).map(short).or_else(|| {
@@ -65,7 +77,7 @@ fn state(facts: &Facts, scaler: Option<&WorkloadStatus>) -> Option<State> {
     if !facts.problems.is_empty() {
         return Some(State::Invalid);
     }
-    match facts.blocked.as_ref().map(|blocked| &*blocked.reason) {
+    match hindered(facts).map(|blocked| &*blocked.reason) {
         Some("StoppedByHand") => return Some(State::StoppedByHand),
         Some("Paused") => return Some(State::Paused),
         Some("OwnedElsewhere") => return Some(State::OwnedElsewhere),
@@ -83,12 +95,18 @@ fn state(facts: &Facts, scaler: Option<&WorkloadStatus>) -> Option<State> {
     })
 }
 
+/// Why nothing may be scaled; what keeps it from that is no trouble while nothing is to be, as long as there is something to observe.
+fn hindered(facts: &Facts) -> Option<&Failure> {
+    let blocked = facts.blocked.as_ref();
+    blocked.filter(|blocked| !facts.observes || blocked.reason == "TargetNotFound")
+}
+
 /// What is wrong, the gravest first.
 fn trouble(facts: &Facts) -> Option<&str> {
-    let failures = [&facts.blocked, &facts.failure, &facts.progress];
+    let failures = [&facts.failure, &facts.progress];
     let problem = facts.problems.first().map(String::as_str);
     problem.or_else(|| {
-        let failure = failures.into_iter().flatten().next()?;
+        let failure = hindered(facts).or(failures.into_iter().flatten().next())?;
         Some(&failure.message)
     })
 }
@@ -158,6 +176,15 @@ fn saved(facts: &Facts, recorded: &Status, now: Timestamp) -> Option<String> {
         "{:.2}",
         before + hours * f64::from(facts.min.max(1))
     ))
+}
+
+fn would(would: &WouldHaveStatus) -> WouldHave {
+    WouldHave {
+        since: whole(would.since),
+        sleeps: would.sleeps,
+        wakes: would.wakes,
+        replica_hours_saved: format!("{:.2}", would.saved_replica_seconds / 3600.0),
+    }
 }
 
 /// RFC 3339, in whole seconds; as it was recorded if that is the same moment.
@@ -249,9 +276,14 @@ fn ready(facts: &Facts) -> Said {
     if !facts.problems.is_empty() {
         return said(false, "Invalid", &facts.problems.join("; "));
     }
-    match &facts.blocked {
-        Some(blocked) => said(false, &blocked.reason, &blocked.message),
-        None => said(true, "Accepted", ""),
+    match (hindered(facts), &facts.blocked) {
+        (Some(blocked), _) => said(false, &blocked.reason, &blocked.message),
+        (None, Some(blocked)) => {
+            let why = format!("{OBSERVED}; it could not be now: {}", blocked.message);
+            said(true, "Observed", &why)
+        }
+        (None, None) if facts.observes => said(true, "Observed", OBSERVED),
+        (None, None) => said(true, "Accepted", ""),
     }
 }
 

@@ -13,6 +13,7 @@ fn one_decision_a_line_the_newest_last() {
     let explained = Explained {
         workload: "default/hello".to_owned(),
         leads: true,
+        observed: false,
         decisions: vec![
             past(200_000.0, "1 replica: a"),
             past(7_300.0, "2 replicas: b"),
@@ -34,6 +35,7 @@ fn what_always_slept_says_so() {
     let explained = Explained {
         workload: "default/hello".to_owned(),
         leads: true,
+        observed: false,
         decisions: Vec::new(),
     };
     assert_eq!(
@@ -47,15 +49,12 @@ fn a_follower_says_that_it_is_one() {
     let explained = Explained {
         workload: "default/hello".to_owned(),
         leads: false,
+        observed: true,
         decisions: vec![past(1.0, "1 replica: a")],
     };
     let told = written(&explained);
-    assert!(
-        told.starts_with(
-            "default/hello, newest last:\n  1 s ago  1 replica: a\nThis scaler does not lead"
-        ),
-        "{told}"
-    );
+    let begins = "default/hello, newest last:\n  1 s ago  1 replica: a\nIts mode is observe: none of this is done.\nThis scaler does not lead";
+    assert!(told.starts_with(begins), "{told}");
 }
 
 #[test]

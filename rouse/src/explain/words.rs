@@ -24,6 +24,9 @@ pub(super) fn written(explained: &Explained) -> String {
     for (past, age) in explained.decisions.iter().zip(ages) {
         let _ = writeln!(text, "  {age:>widest$}  {}", past.why);
     }
+    if explained.observed {
+        text.push_str("Its mode is observe: none of this is done.\n");
+    }
     text + follows
 }
 

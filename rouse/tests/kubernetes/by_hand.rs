@@ -15,7 +15,8 @@ pub(crate) const CASES: Cases = cases![
     what_cannot_be_woken_is_named
 ];
 
-async fn rouse(cluster: &Cluster, args: &[&str]) -> (bool, String) {
+/// The program with the rights of who may do all; whether it went well, and what it printed.
+pub(crate) async fn rouse(cluster: &Cluster, args: &[&str]) -> (bool, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rouse"));
     command.args(args).kill_on_drop(true);
     command.env("KUBECONFIG", cluster.testbed.kubeconfig());

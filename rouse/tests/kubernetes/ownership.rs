@@ -9,6 +9,7 @@ use crate::{Cases, cases};
 
 pub(crate) const CASES: Cases = cases![
     what_is_paused_is_left_alone,
+    what_is_observed_is_told_and_left_alone,
     a_stop_by_hand_stays_until_it_is_taken_back,
     zero_at_first_sight_is_asleep,
     a_count_by_hand_is_taken_on,
@@ -73,6 +74,58 @@ async fn what_is_paused_is_left_alone(cluster: &Cluster) {
         space.get(0, "asleep", "/").await.status == 200
     })
     .await;
+    space.end().await;
+}
+
+async fn what_is_observed_is_told_and_left_alone(cluster: &Cluster) {
+    let space = Space::new(cluster, "own-observed").await;
+    let awake = App {
+        replicas: 3,
+        ..App::new("awake")
+    };
+    let spec = json!({"mode": "observe", "idleAfter": "2s", "http": {"concurrency": {"limit": 1}}});
+    space.workload(&awake, spec.clone()).await;
+    space.workload(&App::new("asleep"), spec.clone()).await;
+    let answer = space.get(0, "asleep", "/").await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    let told = answer.text();
+    assert!(told.contains("mode: observe"), "{told}");
+
+    let would = async || space.object("awake").await["status"].clone();
+    until("it would sleep", async || {
+        let status = would().await;
+        status["desired"] == 0 && status["wouldHave"]["sleeps"] == 1
+    })
+    .await;
+    assert_eq!(space.get(1, "awake", "/").await.status, 200);
+    until("it would have been woken", async || {
+        let status = would().await;
+        status["wouldHave"]["wakes"] == 1 && status["wouldHave"]["sleeps"] == 2
+    })
+    .await;
+    assert_eq!(would().await["state"], "Awake");
+    let (ready, message) = space.condition("awake", "Ready").await;
+    assert!(ready == "True" && message.contains("observed"), "{message}");
+    assert_eq!(
+        (
+            space.replicas("awake").await,
+            space.replicas("asleep").await
+        ),
+        (3, 0)
+    );
+    space
+        .delete("rouse.dev/v1alpha1", "ScaledWorkload", "asleep")
+        .await;
+
+    // A second one for the target is no trouble, as long as it only looks on.
+    let second = json!({"mode": "active", "target": {"name": "awake"}, "idleAfter": "2s", "http": {"hosts": ["second.test"], "service": {"name": "awake"}}});
+    space.scaled("second", second).await;
+    space.until_replicas("awake", 0).await;
+    assert_eq!(
+        space.replicas("asleep").await,
+        0,
+        "its end does nothing either"
+    );
     space.end().await;
 }
 

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Service;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
+use crate::by_hand;
 use crate::cluster::{Cluster, NAMESPACE};
 use crate::load::Load;
 use crate::space::{App, Space};
@@ -160,13 +161,13 @@ async fn from_the_previous_build_to_this_one_and_back(cluster: &Cluster) {
 async fn the_way_in_and_the_way_out_lose_nothing(cluster: &Cluster) {
     let space = Space::new(cluster, "upgrade-way").await;
     let running = App {
-        replicas: 1,
+        replicas: 2,
         ..App::new("hello")
     };
     space.deploy(&running).await;
     until("it runs without Rouse", async || {
         let found = space.deployments().get("hello").await.unwrap();
-        found.status.and_then(|status| status.available_replicas) == Some(1)
+        found.status.and_then(|status| status.available_replicas) == Some(2)
     })
     .await;
     let straight = service(cluster, &space.name, "hello").await;
@@ -174,13 +175,27 @@ async fn the_way_in_and_the_way_out_lose_nothing(cluster: &Cluster) {
     let load = Load::start(straight, &space.host("hello"), PAUSES);
     load.goes_on(30).await;
 
+    let would = async |step: &str| {
+        until(&format!("it is said that it would: {step}"), async || {
+            let status = space.object("hello").await["status"].clone();
+            status["wouldHave"][step].as_u64() > Some(0)
+        })
+        .await;
+    };
     space
-        .scaled("hello", json!({"replicas": {"min": 1}, "idleAfter": "1s"}))
+        .scaled("hello", json!({"mode": "observe", "idleAfter": "1s"}))
         .await;
     space.routed("hello").await;
-    space.until_state("hello", "Awake").await;
+    would("sleeps").await;
+    assert_eq!(space.object("hello").await["status"]["desired"], 0);
     load.goes_on(30).await;
     load.redirect(rouse);
+    would("wakes").await;
+    load.goes_on(30).await;
+    assert_eq!(space.replicas("hello").await, 2, "nothing is scaled");
+
+    let spec = json!({"mode": "active", "replicas": {"min": 1}, "idleAfter": "1s"});
+    space.scaled("hello", spec).await;
     load.goes_on(30).await;
     space
         .scaled("hello", json!({"replicas": {"min": 0}, "idleAfter": "1s"}))
@@ -192,10 +207,9 @@ async fn the_way_in_and_the_way_out_lose_nothing(cluster: &Cluster) {
     // Seldom enough that it sleeps in between.
     let load = Load::start(rouse, &space.host("hello"), &[2500, 2500]);
     load.goes_on(12).await;
-    space
-        .scaled("hello", json!({"replicas": {"min": 1}, "idleAfter": "1s"}))
-        .await;
-    space.until_state("hello", "Awake").await;
+    let hello = format!("{}/hello", space.name);
+    let (well, told) = by_hand::rouse(cluster, &["wake", &hello, "--stay"]).await;
+    assert!(well, "{told}");
     let busy = Load::start(rouse, &space.host("hello"), PAUSES);
     busy.goes_on(30).await;
     for load in [&load, &busy] {

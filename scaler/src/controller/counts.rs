@@ -29,6 +29,7 @@ impl Entry {
         self.governed = observation.governed;
         self.service = observation.service;
         self.fallback = observation.fallback.map(|fallback| *fallback);
+        self.shadow.recorded(observation.would_have);
         self.seen = true;
         self.fresh(first && observation.fresh, observation.fresh, turn);
         let live: std::collections::BTreeSet<_> =

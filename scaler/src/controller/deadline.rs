@@ -18,9 +18,10 @@ impl Entry {
             Phase::Waking(wake) => Some(wake.raise_at),
             Phase::Quiescing(quiesce) => Some(quiesce.deadline),
             Phase::Failed { since, .. } => Some(*since + turn.config.failure_pause),
-            Phase::Awake => self.idle_at(turn).filter(|_| self.may_sleep(turn)),
-            Phase::Asleep | Phase::Stopping { .. } => None,
+            Phase::Awake if !self.observes() => self.idle_at(turn).filter(|_| self.may_sleep(turn)),
+            Phase::Awake | Phase::Asleep | Phase::Stopping { .. } => None,
         };
+        let shadow = self.idle_at(turn).filter(|_| self.may_rehearse_sleep(turn));
         let drains = self.drain.values().map(|victim| victim.deadline);
         let settles = self
             .leaving
@@ -28,6 +29,7 @@ impl Entry {
             .map(|at| *at + turn.config.settle_after);
         let others = [
             phase,
+            shadow,
             self.scale_after,
             self.sleep_after,
             self.probing.turn_ends(),
@@ -52,6 +54,9 @@ impl Entry {
     fn is_restless(&self, turn: &Turn<'_>) -> bool {
         if !self.leaving.is_empty() || (self.removed && !self.is_shared()) {
             return true;
+        }
+        if self.observes() {
+            return self.is_rehearsing(turn);
         }
         if turn.leads.is_none() || self.blocked.is_some() {
             return matches!(self.phase, Phase::Waking(_)) && self.blocked.is_none();

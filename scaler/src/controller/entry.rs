@@ -13,6 +13,7 @@ use super::drain::Victim;
 use super::history::History;
 use super::probers::Probing;
 use super::saved::Saved;
+use super::shadow::Shadow;
 use super::status::{Last, Mark};
 use super::triggers::Triggers;
 use super::{Action, EventKind, Turn, WakeCause, WorkloadEvent};
@@ -65,6 +66,7 @@ pub(super) struct Entry {
     pub(super) due: Option<Instant>,
     pub(super) last: Last,
     pub(super) saved: Saved,
+    pub(super) shadow: Shadow,
     pub(super) triggers: Triggers,
     /// What those that it wakes were told: see [`needs_others`](Self::needs_others).
     pub(super) needs: Option<bool>,
@@ -164,6 +166,7 @@ impl Entry {
             due: None,
             last: Last::default(),
             saved: Saved::default(),
+            shadow: Shadow::default(),
             triggers,
             needs: None,
             initial,
@@ -184,6 +187,9 @@ impl Entry {
         if old != new {
             self.demand.look_over(new.stable_window, new.panic_window);
             self.decide.restart();
+        }
+        if !workload.scale.observes {
+            self.shadow = Shadow::default();
         }
         if self.workload.triggers != workload.triggers {
             self.triggers.set(&workload, now);

@@ -18,6 +18,10 @@ impl Entry {
         self.begin_with(&mut decision);
         if self.removed {
             self.retire(turn);
+        } else if self.observes() {
+            self.stay_awake("it is only observed", turn);
+            self.drain.clear();
+            self.rehearse(&decision, turn);
         } else if let Some(blocked) = self.blocked.clone() {
             self.stay_awake(&blocked.message, turn);
             self.drain.clear();
@@ -39,7 +43,7 @@ impl Entry {
     }
 
     fn decide(&mut self, turn: &Turn<'_>) -> Decision {
-        self.decide.replicas = self.wanted;
+        self.decide.replicas = self.shadow.count().unwrap_or(self.wanted);
         self.decide.capacity = self.capacity();
         let demand = self.demand.snapshot(&turn.members.roster, turn.now);
         let start = self.decide.capacity.start_time;

@@ -26,6 +26,8 @@ pub struct DecisionHistory {
     pub workload: WorkloadId,
     /// Whether this scaler acts on its decisions: others only wake.
     pub leads: bool,
+    /// It is only observed: nobody acts on them.
+    pub observed: bool,
     /// Oldest first; at most [`MOST_DECISIONS`].
     pub decisions: Vec<PastDecision>,
 }
@@ -79,6 +81,7 @@ impl Controller {
         Some(DecisionHistory {
             workload: workload.clone(),
             leads: self.leads.is_some(),
+            observed: entry.observes(),
             decisions: entry.history.told(now),
         })
     }

@@ -74,6 +74,16 @@ pub enum EventKind {
         /// The cause.
         message: String,
     },
+    /// Only observed: it would have gone to sleep.
+    WouldSleep {
+        /// The decision.
+        why: String,
+    },
+    /// Only observed, and it would have been asleep: it would have been woken.
+    WouldWake {
+        /// The decision.
+        why: String,
+    },
     /// No longer among the workloads; its replicas are gone.
     Removed,
 }
@@ -155,6 +165,13 @@ impl fmt::Display for EventKind {
             Self::Blocked { reason, message } => {
                 write!(f, "is not scaled: {reason}: {message}")
             }
+            Self::WouldSleep { why } => {
+                write!(f, "would go to sleep, were it not only observed: {why}")
+            }
+            Self::WouldWake { why } => write!(
+                f,
+                "would be woken, were it asleep and not only observed: {why}"
+            ),
             Self::Removed => f.write_str("is removed"),
         }
     }

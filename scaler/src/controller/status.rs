@@ -3,6 +3,7 @@
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rouse_api::link::{Caller, Failure, Term};
 use rouse_api::workload::WorkloadId;
 use serde::Serialize;
@@ -68,8 +69,32 @@ pub struct WorkloadStatus {
     /// For all time asleep, the replicas there were when it was awake last (one at least), in replica-seconds; since this scaler
     /// knows the workload.
     pub saved_replica_seconds: f64,
+    /// It is only observed: what would have been done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_have: Option<WouldHaveStatus>,
     /// The last failure; it stands while the phase is `failed`.
     pub failure: Option<FailureStatus>,
+}
+
+/// What a workload that is only observed would have done.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WouldHaveStatus {
+    /// Replicas that it would have now.
+    pub replicas: u32,
+    /// Since when it is observed, RFC 3339.
+    #[serde(serialize_with = "timestamp")]
+    pub since: Timestamp,
+    /// Times that it would have gone to sleep.
+    pub sleeps: u64,
+    /// Times that something would have woken it.
+    pub wakes: u64,
+    /// Replica-seconds that there were, less those that there would have been.
+    pub saved_replica_seconds: f64,
+}
+
+fn timestamp<S: serde::Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(time)
 }
 
 /// One replica.
@@ -206,6 +231,7 @@ pub(super) struct Mark {
     failure: Option<Failure>,
     progress: Option<Failure>,
     trigger: Option<Failure>,
+    would_have: Option<(u32, u64)>,
     ended: [Option<Instant>; 3],
 }
 
@@ -272,6 +298,7 @@ impl Entry {
             failure: failure.cloned(),
             progress: self.progress.clone(),
             trigger: self.triggers.failure(),
+            would_have: self.shadow.mark(),
             ended: [
                 last.wake.as_ref().map(|(.., at)| *at),
                 last.sleep.as_ref().map(|(_, at)| *at),
@@ -323,6 +350,7 @@ impl Entry {
             trigger: self.triggers.failure().as_ref().map(standing),
             governed: self.governed,
             saved_replica_seconds: self.saved.until(now),
+            would_have: self.shadow.status(self.wanted, now),
             failure: self
                 .last
                 .failure

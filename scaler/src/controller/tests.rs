@@ -9,6 +9,7 @@ mod members;
 mod permits;
 mod probers;
 mod random;
+mod shadow;
 mod sleep;
 mod triggers;
 mod wake;
@@ -57,6 +58,7 @@ fn workload() -> Workload {
         id: hello(),
         scale: Scale {
             on_delete: rouse_api::workload::OnDelete::default(),
+            observes: false,
             behavior: rouse_api::workload::Behavior::default(),
             min: 0,
             max: 5,

@@ -33,6 +33,9 @@ impl Entry {
     }
 
     fn told_failure(&self) -> Option<Failure> {
+        if self.observes() {
+            return self.not_woken();
+        }
         if let Some(blocked) = &self.blocked {
             return Some(blocked.clone()).filter(|_| !self.is_serving());
         }

@@ -19,6 +19,7 @@ pub(super) struct Metrics {
     replicas: Family<ReplicaLabels, Gauge>,
     wakes: Family<WakeLabels, Counter>,
     sleeps: Family<WorkloadLabels, Counter>,
+    would: Family<WouldLabels, Counter>,
     stages: Family<StageLabels, Histogram, fn() -> Histogram>,
     scales: Family<DirectionLabels, Histogram, fn() -> Histogram>,
     leader: Gauge,
@@ -40,6 +41,12 @@ struct WakeLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct WorkloadLabels {
     workload: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WouldLabels {
+    workload: String,
+    step: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -68,6 +75,7 @@ impl Metrics {
             replicas: Family::default(),
             wakes: Family::default(),
             sleeps: Family::default(),
+            would: Family::default(),
             stages: Family::new_with_constructor(stage_histogram),
             scales: Family::new_with_constructor(stage_histogram),
             leader: Gauge::default(),
@@ -88,6 +96,11 @@ impl Metrics {
             "sleeps",
             "Times a workload went to sleep",
             metrics.sleeps.clone(),
+        );
+        scaler.register(
+            "would",
+            "Times that a workload with mode observe would have gone to sleep, or would have been woken, by step: sleep or wake",
+            metrics.would.clone(),
         );
         scaler.register(
             "wake_stage_seconds",
@@ -166,11 +179,18 @@ impl Metrics {
                     .inc();
                 return;
             }
+            EventKind::WouldSleep { .. } => return self.would(workload, "sleep"),
+            EventKind::WouldWake { .. } => return self.would(workload, "wake"),
             _ => return,
         };
         self.wakes
             .get_or_create(&WakeLabels { workload, outcome })
             .inc();
+    }
+
+    fn would(&self, workload: String, step: &'static str) {
+        let labels = WouldLabels { workload, step };
+        self.would.get_or_create(&labels).inc();
     }
 
     pub(super) fn forget(&self, workload: &WorkloadId) {
@@ -184,5 +204,9 @@ impl Metrics {
             self.wakes.remove(&WakeLabels { workload, outcome });
         }
         self.sleeps.remove(&WorkloadLabels { workload: name() });
+        for step in ["sleep", "wake"] {
+            let workload = name();
+            self.would.remove(&WouldLabels { workload, step });
+        }
     }
 }

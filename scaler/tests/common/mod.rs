@@ -55,6 +55,7 @@ pub(crate) fn workload(process: Process) -> Workload {
         id: hello(),
         scale: Scale {
             on_delete: rouse_api::workload::OnDelete::default(),
+            observes: false,
             behavior: rouse_api::workload::Behavior::default(),
             min: 0,
             max: 3,

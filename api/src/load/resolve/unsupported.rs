@@ -7,9 +7,13 @@ use crate::resource::{Dial, HttpSpec, Mode, Readiness, Spec};
 /// silence. A default that is written out is fine.
 pub(super) fn refuse(document: &mut Document, spec: &Spec, mode: load::Mode) {
     let standalone = mode == load::Mode::Standalone;
-    let observes = spec.mode == Some(Mode::Observe);
+    let observes = standalone && spec.mode == Some(Mode::Observe);
     for (field, given, instead) in [
-        ("mode", observes, "write active, or leave it out"),
+        (
+            "mode",
+            observes,
+            "write active, or leave it out: here no replica runs but those that Rouse starts",
+        ),
         (
             "sleep",
             spec.sleep.is_some(),

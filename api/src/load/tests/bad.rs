@@ -561,7 +561,6 @@ fn bomb() -> String {
 #[test]
 fn what_later_versions_bring() {
     for (spec, path) in [
-        ("mode: observe", "spec.mode"),
         ("sleep: {deepAfter: 24h}", "spec.sleep"),
         ("onDelete: keep", "spec.onDelete"),
         ("verifyChanges: true", "spec.verifyChanges"),

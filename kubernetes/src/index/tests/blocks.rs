@@ -105,6 +105,42 @@ fn the_older_of_two_keeps_the_target() {
 }
 
 #[test]
+fn who_only_looks_on_takes_no_target_and_leaves_nothing_to_wake() {
+    let mut world = World::new();
+    world.object(with(object("web"), json!({"spec": {"mode": "observe"}})));
+    let young = json!({"metadata": {"creationTimestamp": "2026-02-01T00:00:00Z"}, "spec": {"target": {"name": "web"}}});
+    world.object(with(object("young"), young));
+    let blocked = |world: &mut World, name| {
+        let seen = world.index.observe(&id(name), world.now).unwrap();
+        seen.blocked.map(|blocked| blocked.message)
+    };
+    assert_eq!(blocked(&mut world, "young"), None);
+    let told = blocked(&mut world, "web").unwrap();
+    assert!(told.contains("shop/young"), "{told}");
+    world.handle(Event::Object(Change::Delete(id("young"))));
+    assert!(world.index.take_orphans().is_empty(), "the other is there");
+    world.handle(Event::Object(Change::Delete(id("web"))));
+    assert!(world.index.take_orphans().is_empty());
+}
+
+#[test]
+fn what_was_observed_is_read_back() {
+    let mut world = World::new();
+    let written = json!({"since": "2026-02-01T00:00:00Z", "sleeps": 3, "wakes": 2, "replicaHoursSaved": "-1.50"});
+    world.object(with(
+        object("web"),
+        json!({"status": {"wouldHave": written}}),
+    ));
+    let read = world.see().would_have.unwrap();
+    assert_eq!((read.sleeps, read.wakes), (3, 2));
+    assert!((read.saved_replica_seconds + 5400.0).abs() < 1e-9);
+    let broken =
+        json!({"status": {"wouldHave": {"since": "yesterday", "replicaHoursSaved": "NaN"}}});
+    world.object(with(object("web"), broken));
+    assert_eq!(world.see().would_have, None);
+}
+
+#[test]
 fn an_hpa_rules_above_its_minimum() {
     let mut world = World::new();
     assert_eq!(world.see().governed, None);

@@ -20,6 +20,7 @@ fn facts(replicas: u32, ready: u32) -> Facts {
         target: "apps/v1 Deployment hello".to_owned(),
         min: 0,
         max: 10,
+        observes: false,
         problems: Vec::new(),
         conflicts: Vec::new(),
         wakes: None,
@@ -203,4 +204,36 @@ fn an_age_that_is_measured_anew_is_the_same_moment() {
     assert_eq!(time(20.9, Some(&recorded), at(110)), recorded);
     assert_eq!(time(5.0, Some(&recorded), at(110)), whole(at(105)));
     assert_eq!(duration(Duration::from_millis(1_250)), "1s250ms");
+}
+
+#[test]
+fn what_is_observed_is_ready_whatever_would_keep_it_from_being_scaled() {
+    let mut observed = facts(3, 3);
+    observed.observes = true;
+    let status = said(&observed);
+    let (holds, reason, _) = condition(&status, ConditionType::Ready).unwrap();
+    assert_eq!((holds, &*reason), (ConditionStatus::True, "Observed"));
+
+    observed.blocked = failure("OwnedElsewhere");
+    let status = said(&observed);
+    assert_eq!((status.state, status.why), (Some(State::Awake), None));
+    let ready = &status.conditions[0];
+    assert_eq!(ready.status, ConditionStatus::True);
+    assert!(
+        ready.message.contains("OwnedElsewhere, for a reason"),
+        "{}",
+        ready.message
+    );
+
+    observed.blocked = failure("TargetNotFound");
+    let status = said(&observed);
+    assert_eq!(
+        status.state,
+        Some(State::TargetNotFound),
+        "there is nothing to observe"
+    );
+    assert_eq!(
+        condition(&status, ConditionType::Ready).unwrap().0,
+        ConditionStatus::False
+    );
 }

@@ -38,6 +38,7 @@ impl FactSource for World {
             target: "apps/v1 Deployment hello".to_owned(),
             min: 0,
             max: 1,
+            observes: false,
             problems: Vec::new(),
             conflicts: Vec::new(),
             wakes: None,
