@@ -31,6 +31,8 @@ pub struct Facts {
     pub max: u32,
     /// It is only observed, and nothing is scaled.
     pub observes: bool,
+    /// Changed pod templates are tried.
+    pub verifies: bool,
     /// Why the object is invalid, a sentence each with the field's path. With any there is no workload of it.
     pub problems: Vec<String>,
     /// Route claims that another workload holds, a sentence each that names it.

@@ -440,7 +440,7 @@ impl Entry {
     fn look_at_hand(&mut self, target: &Target) {
         self.found.get_or_insert(target.count.replicas);
         self.hand
-            .update(target, self.object.generation, self.object.recorded);
+            .update(target, self.object.generation, &self.object.recorded);
     }
 }
 

@@ -27,6 +27,7 @@ mod sleep;
 mod status;
 mod told;
 mod triggers;
+mod verify;
 mod wake;
 mod wakes;
 
@@ -53,8 +54,8 @@ pub use members::{MAX_MEMBERS, SessionEnd};
 pub use notice::{EventKind, WakeCause, WakeStages, WorkloadEvent};
 use permits::Ledgers;
 pub use status::{
-    DecisionStatus, FailureStatus, ReplicaStatus, ScalerStatus, SleepStatus, WakeOutcome,
-    WakeStatus, WorkloadStatus, WouldHaveStatus,
+    DecisionStatus, FailureStatus, ReplicaStatus, ScalerStatus, SleepStatus, VerifyStatus,
+    WakeOutcome, WakeStatus, WorkloadStatus, WouldHaveStatus,
 };
 use wakes::Need;
 
@@ -71,6 +72,8 @@ pub struct Controller {
     epoch: Epoch,
     /// Workloads that are being put to sleep.
     going: usize,
+    /// Workloads that are woken only to see whether they start.
+    verifying: usize,
     clock: Clock,
     /// Who is woken with whom; without circles.
     wakes: BTreeMap<WorkloadId, Vec<WorkloadId>>,
@@ -90,6 +93,8 @@ struct Turn<'a> {
     epoch: &'a mut Epoch,
     /// Workloads that are being put to sleep, before this event.
     going: usize,
+    /// Workloads whose pod templates are being tried, before this event.
+    verifying: usize,
     out: &'a mut Vec<Action>,
 }
 
@@ -119,6 +124,7 @@ impl Controller {
             routes: Arc::default(),
             epoch: 0,
             going: 0,
+            verifying: 0,
             clock: Clock::default(),
             wakes: BTreeMap::new(),
             needs: Vec::new(),
@@ -184,6 +190,7 @@ impl Controller {
             return;
         };
         let went = usize::from(entry.is_going());
+        let tried = usize::from(entry.verify.is_trying());
         let mut turn = Turn {
             now,
             wall: self.clock.at(now),
@@ -193,6 +200,7 @@ impl Controller {
             ledgers: &mut self.ledgers,
             epoch: &mut self.epoch,
             going: self.going,
+            verifying: self.verifying,
             out,
         };
         change(entry, &mut turn);
@@ -202,6 +210,8 @@ impl Controller {
         let needs = entry.needs_others();
         let needs = (std::mem::replace(&mut entry.needs, needs) != needs).then_some(needs);
         self.going = (self.going + goes).saturating_sub(went);
+        let tries = usize::from(entry.verify.is_trying() && !gone);
+        self.verifying = (self.verifying + tries).saturating_sub(tried);
         if let Some(old) = std::mem::replace(&mut entry.due, deadline) {
             self.deadlines.remove(&(old, workload.clone()));
         }

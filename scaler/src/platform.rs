@@ -43,6 +43,28 @@ pub struct Observation {
     pub fallback: Option<Box<Fallback>>,
     /// What is on record of a workload that is only observed.
     pub would_have: Option<WouldHave>,
+    /// What replicas are started as; `None`: not known now.
+    pub revision: Option<Revision>,
+    /// The revision on record as tried last.
+    pub verified: Option<Verified>,
+}
+
+/// What replicas are started as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    /// Another for another specification.
+    pub name: Arc<str>,
+    /// None of the replicas is of an older one.
+    pub whole: bool,
+}
+
+/// A revision that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Its name.
+    pub revision: Arc<str>,
+    /// Why no replica of it was ready; `None`: one was.
+    pub failure: Option<Failure>,
 }
 
 /// What a workload that is only observed would have done, in sums.
@@ -83,6 +105,8 @@ impl Observation {
             fresh: false,
             fallback: None,
             would_have: None,
+            revision: None,
+            verified: None,
         }
     }
 }

@@ -45,12 +45,6 @@ const RULES: &[Rule] = &[
         "",
     ),
     (
-        "verifyChanges",
-        "!self",
-        "is not supported by this version; write false, or leave it out",
-        "",
-    ),
-    (
         "behavior.stableWindow",
         "duration(self) >= duration('6s') && duration(self) <= duration('1h')",
         "must be from 6s to 1h",

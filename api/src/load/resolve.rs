@@ -162,6 +162,7 @@ fn scale(document: &mut Document, spec: &Spec, mode: Mode) -> Scale {
         max,
         initial: replicas.initial.filter(|_| !observes),
         observes,
+        verify_changes: spec.verify_changes.unwrap_or(default.verify_changes),
         on_wake: on_wake.unwrap_or(min.max(default.on_wake)),
         idle_after: spec
             .idle_after

@@ -30,7 +30,7 @@ pub struct Spec {
     /// What becomes of the target when this resource is deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_delete: Option<OnDelete>,
-    /// A changed pod template is woken once while asleep.
+    /// A changed pod template of a sleeping Deployment or StatefulSet is woken once until Ready, and goes back to sleep. Absent: false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verify_changes: Option<bool>,
     /// Absent: a worker that only triggers scale.

@@ -40,6 +40,10 @@ pub struct Status {
     /// Replica-hours not run for being asleep, against max(min, onWake) always on; decimal, e.g. `12.50`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replica_hours_saved: Option<String>,
+    /// With `verifyChanges`: the revision of the target's pod template that was tried last; the condition `RevisionVerified` says with
+    /// what success.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tried_revision: Option<String>,
     /// With `mode: observe`: what would have been done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub would_have: Option<WouldHave>,

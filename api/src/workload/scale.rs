@@ -19,6 +19,8 @@ pub struct Scale {
     pub on_delete: OnDelete,
     /// Nothing is scaled; what would have been is told.
     pub observes: bool,
+    /// A changed pod template is started once while it is asleep.
+    pub verify_changes: bool,
     /// How fast a count other than zero follows demand.
     pub behavior: Behavior,
 }
@@ -45,6 +47,7 @@ impl Default for Scale {
             idle_after: Duration::from_secs(300),
             on_delete: OnDelete::default(),
             observes: false,
+            verify_changes: false,
             behavior: Behavior::default(),
         }
     }

@@ -21,6 +21,11 @@ pub(super) fn said(kind: &EventKind, leads: bool) -> Option<Said> {
     let (warning, reason, action) = match kind {
         EventKind::Woke(_) => (false, "Woke", "Wake"),
         EventKind::Slept { .. } => (false, "Slept", "Sleep"),
+        EventKind::Verified { failure: None, .. } => (false, "RevisionVerified", "Verify"),
+        EventKind::Verified {
+            failure: Some((reason, _)),
+            ..
+        } => (true, &**reason, "Verify"),
         EventKind::WouldSleep { .. } => (false, "WouldSleep", "Observe"),
         EventKind::WouldWake { .. } => (false, "WouldWake", "Observe"),
         EventKind::ScaleRefused { .. } => (true, "ScaleRefused", "Scale"),

@@ -90,6 +90,7 @@ impl FactSource for Known {
             min: 0,
             max: 1,
             observes: false,
+            verifies: false,
             problems: Vec::new(),
             conflicts: Vec::new(),
             wakes: None,

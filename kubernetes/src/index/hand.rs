@@ -20,7 +20,7 @@ pub(super) struct Hand {
 
 impl Hand {
     /// Looks at a count of which the writer is known.
-    pub(super) fn update(&mut self, target: &Target, generation: i64, recorded: Recorded) {
+    pub(super) fn update(&mut self, target: &Target, generation: i64, recorded: &Recorded) {
         if self.uid != target.uid {
             let known = !self.uid.is_empty();
             // A target that was made anew has no past: what the status tells is another's.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use kube::api::DynamicObject;
+use rouse_api::link::Failure;
 use rouse_api::load;
-use rouse_api::resource::{self, State, Status};
+use rouse_api::resource::{self, Condition, ConditionStatus, ConditionType, State, Status};
 use rouse_api::workload::{Target, WhileWaking, Workload};
-use rouse_scaler::platform::WouldHave;
+use rouse_scaler::platform::{Verified, WouldHave};
 use serde_json::Value;
 
 use super::event::Key;
@@ -38,7 +39,7 @@ pub struct Object {
 }
 
 /// What the status of an object tells of the past.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Recorded {
     /// The target's count.
     pub replicas: Option<u32>,
@@ -46,6 +47,8 @@ pub struct Recorded {
     pub stopped: Option<i64>,
     /// What it would have done while it was observed.
     pub would_have: Option<WouldHave>,
+    /// The pod template that was tried last.
+    pub verified: Option<Verified>,
 }
 
 impl Object {
@@ -137,7 +140,22 @@ fn recorded(status: &Value) -> Recorded {
         replicas: status.replicas.and_then(|count| u32::try_from(count).ok()),
         stopped: status.observed_generation.filter(|_| stopped),
         would_have,
+        verified: verified(&status),
     }
+}
+
+fn verified(status: &Status) -> Option<Verified> {
+    let revision = status.tried_revision.as_deref()?;
+    let of = |one: &&Condition| one.kind == ConditionType::RevisionVerified;
+    let condition = status.conditions.iter().find(of);
+    let failed = condition.filter(|one| one.status == ConditionStatus::False);
+    Some(Verified {
+        revision: revision.into(),
+        failure: failed.map(|one| Failure {
+            reason: one.reason.clone(),
+            message: one.message.clone(),
+        }),
+    })
 }
 
 /// `None`: it can't be read, and the sums begin anew.

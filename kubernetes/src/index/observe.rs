@@ -82,6 +82,8 @@ impl Index {
             service,
             fallback: self.fallback(entry).and_then(Result::ok).map(Box::new),
             would_have: entry.object.recorded.would_have,
+            revision: target.and_then(|target| target.revision.clone()),
+            verified: entry.object.recorded.verified.clone(),
         };
         Some((observation, due))
     }

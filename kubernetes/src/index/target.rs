@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     LabelSelector, ManagedFieldsEntry, ObjectMeta,
 };
 use rouse_api::workload::{Scalable, WorkloadId};
-use rouse_scaler::platform::Count;
+use rouse_scaler::platform::{Count, Revision};
 
 use super::selector::PodSelector;
 
@@ -19,6 +19,9 @@ pub const KEEPER: &str = "rouse-kept";
 
 /// Stops all scaling while it is `true`, on a ScaledWorkload or its target.
 pub const PAUSED: &str = "rouse.dev/paused";
+
+/// A Deployment's controller counts its pod templates here, also with no replicas.
+const DEPLOYMENT_REVISION: &str = "deployment.kubernetes.io/revision";
 
 /// Which object a workload scales. Cheap enough to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,6 +89,8 @@ pub struct Target {
     pub paused: bool,
     /// In the words of its controller: why it can't make pods.
     pub replica_failure: Option<String>,
+    /// Its pod template; `None`: its controller has not looked at it since it was changed, or doesn't tell.
+    pub revision: Option<Revision>,
 }
 
 /// Who owns `spec.replicas` by the object's managed fields.
@@ -106,20 +111,30 @@ impl Target {
     #[must_use]
     pub fn deployment(object: Deployment) -> Option<Self> {
         let spec = object.spec;
-        let conditions = object.status.and_then(|status| status.conditions);
+        let status = object.status.unwrap_or_default();
+        let annotations = object.metadata.annotations.as_ref();
+        let revision = annotations.and_then(|all| all.get(DEPLOYMENT_REVISION));
+        let revision = revision.map(|name| Revision {
+            name: name.as_str().into(),
+            whole: status.updated_replicas.unwrap_or(0) >= status.replicas.unwrap_or(0),
+        });
+        let seen = status.observed_generation >= object.metadata.generation;
+        let conditions = status.conditions;
         let failure = replica_failure(
             conditions
                 .unwrap_or_default()
                 .into_iter()
                 .map(|c| (c.type_, c.status, c.message)),
         );
-        Self::new(
+        let target = Self::new(
             "Deployment",
             object.metadata,
             spec.replicas,
             spec.selector,
             failure,
-        )
+        )?;
+        let revision = revision.filter(|_| seen);
+        Some(Self { revision, ..target })
     }
 
     /// Of a ReplicaSet; `None`: it has no name.
@@ -146,13 +161,21 @@ impl Target {
     #[must_use]
     pub fn stateful_set(object: StatefulSet) -> Option<Self> {
         let spec = object.spec;
-        Self::new(
+        let status = object.status.unwrap_or_default();
+        let seen = status.observed_generation >= object.metadata.generation;
+        let revision = status.update_revision.filter(|_| seen);
+        let revision = revision.map(|name| Revision {
+            name: name.into(),
+            whole: status.updated_replicas.unwrap_or(0) >= status.replicas,
+        });
+        let target = Self::new(
             "StatefulSet",
             object.metadata,
             spec.replicas,
             spec.selector,
             None,
-        )
+        )?;
+        Some(Self { revision, ..target })
     }
 
     fn new(
@@ -198,6 +221,7 @@ impl Target {
             writer: writer(metadata.managed_fields.as_deref().unwrap_or_default()),
             paused: annotations.is_some_and(is_paused),
             replica_failure: None,
+            revision: None,
         })
     }
 }

@@ -34,6 +34,7 @@ impl Index {
             min: workload.map_or(0, |workload| workload.scale.min),
             max: workload.map_or(0, |workload| workload.scale.max),
             observes: entry.observes(),
+            verifies: workload.is_some_and(|one| one.scale.verify_changes && !one.scale.observes),
             problems: object
                 .workload
                 .as_ref()

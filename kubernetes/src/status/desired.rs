@@ -54,6 +54,13 @@ pub fn desired(
         last_wake: last_wake(scaler, recorded, now),
         last_sleep: last_sleep(scaler, recorded, now),
         replica_hours_saved: saved(facts, recorded, now),
+        tried_revision: match scaler {
+            Some(scaler) => scaler
+                .verify
+                .as_ref()
+                .and_then(|verify| verify.tried.clone()),
+            None => recorded.tried_revision.clone().filter(|_| facts.verifies),
+        },
         would_have: match scaler {
             Some(_) => would_have.map(would),
             None => recorded.would_have.clone().filter(|_| facts.observes),
@@ -134,6 +141,7 @@ fn last_wake(
         (WakeCause::Minimum, _) => "replicas.min".to_owned(),
         (WakeCause::Trigger, _) => "trigger".to_owned(),
         (WakeCause::Schedule, _) => "schedule".to_owned(),
+        (WakeCause::Verify, _) => "a changed pod template".to_owned(),
         (WakeCause::Needed, _) => "another workload's wakes".to_owned(),
         (WakeCause::Elsewhere, _) => "count raised by another".to_owned(),
     };
@@ -221,14 +229,20 @@ fn conditions(
     let mut said = vec![ready(facts)];
     if facts.problems.is_empty() {
         said.extend([awake(facts), degraded(facts, scaler), conflict(facts)]);
+        said.extend(verified(scaler).filter(|_| facts.verifies));
     }
     let mut conditions: Vec<_> = said
         .into_iter()
         .map(|said| said.condition(facts.generation, recorded, now))
         .collect();
-    // Another version's are left as they are.
+    // Another version's are left as they are, and what a scaler that doesn't know the workload yet can't tell.
     let others = recorded.conditions.iter();
-    let other = |c: &&Condition| matches!(c.kind, ConditionType::Other(_));
+    let unsaid = facts.verifies && scaler.is_none();
+    let other = |c: &&Condition| match c.kind {
+        ConditionType::Other(_) => true,
+        ConditionType::RevisionVerified => unsaid,
+        _ => false,
+    };
     conditions.extend(others.filter(other).cloned());
     conditions
 }
@@ -236,27 +250,28 @@ fn conditions(
 /// A condition but for its times.
 struct Said {
     kind: ConditionType,
-    holds: bool,
+    status: ConditionStatus,
     reason: String,
     message: String,
 }
 
 impl Said {
     fn new(kind: ConditionType, holds: bool, reason: &str, message: &str) -> Self {
+        let status = if holds {
+            ConditionStatus::True
+        } else {
+            ConditionStatus::False
+        };
         Self {
             kind,
-            holds,
+            status,
             reason: reason.to_owned(),
             message: short(message),
         }
     }
 
     fn condition(self, generation: i64, recorded: &Status, now: Timestamp) -> Condition {
-        let status = if self.holds {
-            ConditionStatus::True
-        } else {
-            ConditionStatus::False
-        };
+        let status = self.status;
         let mut old = recorded.conditions.iter();
         let old = old.find(|old| old.kind == self.kind && old.status == status);
         Condition {
@@ -321,6 +336,46 @@ fn degraded(facts: &Facts, scaler: Option<&WorkloadStatus>) -> Said {
         }
         _ => said(false, "AsExpected", ""),
     }
+}
+
+/// The failure of what was tried last stands until something newer was.
+fn verified(scaler: Option<&WorkloadStatus>) -> Option<Said> {
+    let kind = ConditionType::RevisionVerified;
+    let Some(verify) = scaler?.verify.as_ref() else {
+        let message = "its target tells no revision: only a Deployment and a StatefulSet do";
+        let said = Said::new(kind, false, "NoRevision", message);
+        return Some(Said {
+            status: ConditionStatus::Unknown,
+            ..said
+        });
+    };
+    let revision = &verify.revision;
+    Some(match &verify.failure {
+        Some(failure) => {
+            let tried = verify.tried.as_deref().unwrap_or(revision);
+            // As it is on record after a restart.
+            let begin = format!("revision {tried}: ");
+            let cause = failure
+                .message
+                .strip_prefix(&begin)
+                .unwrap_or(&failure.message);
+            Said::new(kind, false, &failure.reason, &format!("{begin}{cause}"))
+        }
+        None if verify.current => Said::new(
+            kind,
+            true,
+            "Started",
+            &format!("revision {revision} was ready"),
+        ),
+        None => {
+            let message = format!("revision {revision} was not tried yet");
+            let said = Said::new(kind, false, "NotTried", &message);
+            Said {
+                status: ConditionStatus::Unknown,
+                ..said
+            }
+        }
+    })
 }
 
 fn conflict(facts: &Facts) -> Said {

@@ -10,6 +10,7 @@
 )]
 
 mod chart;
+mod health;
 mod helm;
 mod image;
 mod monitoring;

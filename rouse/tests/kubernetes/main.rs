@@ -82,6 +82,7 @@ mod told;
 mod triggers;
 mod upgrade;
 mod upstream;
+mod verify;
 mod wake;
 
 use std::pin::Pin;
@@ -132,6 +133,7 @@ fn main() -> ExitCode {
         rights::CASES,
         told::CASES,
         by_hand::CASES,
+        verify::CASES,
         triggers::CASES,
         examples::CASES,
     ];

@@ -62,7 +62,7 @@ impl Entry {
             return matches!(self.phase, Phase::Waking(_)) && self.blocked.is_none();
         }
         match &self.phase {
-            Phase::Asleep => false,
+            Phase::Asleep => self.waits_to_be_verified(),
             Phase::Awake => {
                 // Due, but somebody's demand is not known, or an attempt has failed.
                 let due =

@@ -16,6 +16,7 @@ use super::saved::Saved;
 use super::shadow::Shadow;
 use super::status::{Last, Mark};
 use super::triggers::Triggers;
+use super::verify::Verify;
 use super::{Action, EventKind, Turn, WakeCause, WorkloadEvent};
 use crate::decide::{self, Decision, Policy};
 use crate::demand::{Demand, MemberNo};
@@ -40,6 +41,8 @@ pub(super) struct Entry {
     pub(super) scale_after: Option<Instant>,
     /// No attempt to sleep before.
     pub(super) sleep_after: Option<Instant>,
+    /// Its platform is replacing its replicas.
+    pub(super) rolling: bool,
     /// The platform has observed it.
     pub(super) seen: bool,
     pub(super) observed: Vec<Replica>,
@@ -67,6 +70,7 @@ pub(super) struct Entry {
     pub(super) last: Last,
     pub(super) saved: Saved,
     pub(super) shadow: Shadow,
+    pub(super) verify: Verify,
     pub(super) triggers: Triggers,
     /// What those that it wakes were told: see [`needs_others`](Self::needs_others).
     pub(super) needs: Option<bool>,
@@ -147,6 +151,7 @@ impl Entry {
             scaling: None,
             scale_after: None,
             sleep_after: None,
+            rolling: false,
             seen: false,
             observed: Vec::new(),
             failure: None,
@@ -167,6 +172,7 @@ impl Entry {
             last: Last::default(),
             saved: Saved::default(),
             shadow: Shadow::default(),
+            verify: Verify::default(),
             triggers,
             needs: None,
             initial,

@@ -14,7 +14,9 @@ impl Entry {
         self.name_service();
         self.note_replicas(turn);
         self.has_begun(turn);
+        self.look_at_revision(turn);
         let mut decision = self.decide(turn);
+        self.go_back_to_sleep(&mut decision);
         self.begin_with(&mut decision);
         if self.removed {
             self.retire(turn);
@@ -47,7 +49,8 @@ impl Entry {
         self.decide.capacity = self.capacity();
         let demand = self.demand.snapshot(&turn.members.roster, turn.now);
         let start = self.decide.capacity.start_time;
-        let readings = self.triggers.readings(start, turn);
+        let mut readings = self.triggers.readings(start, turn);
+        readings.extend(self.verification());
         let (decision, state) =
             decide::decide(&self.policy, &demand, &readings, &self.decide, turn.now);
         self.decide = state;
@@ -132,7 +135,7 @@ impl Entry {
             self.rescale(decision.replicas, Vec::new(), decision, turn);
         }
         // During a rollout the platform replaces replicas by itself.
-        let rollout = self.is_shared() && self.live().any(|replica| replica.outdated);
+        let rollout = self.is_shared() && self.rolling;
         let target = if rollout {
             self.wanted
         } else {
@@ -199,6 +202,7 @@ impl Entry {
             (0, Some(Ask::Schedule { .. })) => WakeCause::Schedule,
             (0, Some(Ask::Trigger { .. } | Ask::Fallback { .. })) => WakeCause::Trigger,
             (0, Some(Ask::Needed { .. })) => WakeCause::Needed,
+            (0, Some(Ask::Unverified { .. })) => WakeCause::Verify,
             (0, _) => WakeCause::Minimum,
             (held, _) => WakeCause::Held { held },
         }
@@ -226,6 +230,9 @@ impl Entry {
     }
 
     pub(super) fn idle_at(&self, turn: &Turn<'_>) -> Option<Instant> {
+        if self.is_tried() {
+            return Some(turn.now);
+        }
         let triggered = self.decide.triggered();
         let active = match self.is_reached() {
             true => triggered.max(Some(self.demand.last_active(&turn.members.roster)?)),

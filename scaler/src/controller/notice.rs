@@ -84,6 +84,13 @@ pub enum EventKind {
         /// The decision.
         why: String,
     },
+    /// A changed pod template was tried.
+    Verified {
+        /// It.
+        revision: String,
+        /// Why no replica of it was ready: a stable word, and the cause. `None`: one was.
+        failure: Option<(String, String)>,
+    },
     /// No longer among the workloads; its replicas are gone.
     Removed,
 }
@@ -105,6 +112,8 @@ pub enum WakeCause {
     Schedule,
     /// Another that needs it is awake.
     Needed,
+    /// Its pod template was changed, and is tried.
+    Verify,
     /// Another scaler or somebody else has raised its count.
     Elsewhere,
 }
@@ -172,6 +181,21 @@ impl fmt::Display for EventKind {
                 f,
                 "would be woken, were it asleep and not only observed: {why}"
             ),
+            Self::Verified {
+                revision,
+                failure: None,
+            } => {
+                write!(f, "comes up as revision {revision}")
+            }
+            Self::Verified {
+                revision,
+                failure: Some((reason, message)),
+            } => {
+                write!(
+                    f,
+                    "does not come up as revision {revision}: {reason}: {message}"
+                )
+            }
             Self::Removed => f.write_str("is removed"),
         }
     }
@@ -185,6 +209,7 @@ impl fmt::Display for WakeCause {
             Self::Minimum => f.write_str("it never has fewer"),
             Self::Trigger => f.write_str("a trigger asks for it"),
             Self::Schedule => f.write_str("a schedule asks for it"),
+            Self::Verify => f.write_str("its pod template was changed"),
             Self::Needed => f.write_str("another that needs it is awake"),
             Self::Elsewhere => f.write_str("another has raised its count"),
         }

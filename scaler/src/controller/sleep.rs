@@ -54,7 +54,7 @@ impl Entry {
         });
         if self.is_reached() {
             // What begins with nothing need not have been idle for long.
-            let begins = self.initial == Some(0);
+            let begins = self.initial == Some(0) || self.is_tried();
             turn.broadcast(&ToProxy::Quiesce {
                 workload: self.id().clone(),
                 epoch,
@@ -199,5 +199,6 @@ impl Entry {
         self.phase = Phase::Asleep;
         self.failure = None;
         self.drain.clear();
+        self.verify.slept();
     }
 }

@@ -72,7 +72,26 @@ pub struct WorkloadStatus {
     /// It is only observed: what would have been done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub would_have: Option<WouldHaveStatus>,
+    /// With `verifyChanges`: what is known of its pod template.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verify: Option<VerifyStatus>,
     /// The last failure; it stands while the phase is `failed`.
+    pub failure: Option<FailureStatus>,
+}
+
+/// What is known of a pod template.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifyStatus {
+    /// What replicas are started as now.
+    pub revision: String,
+    /// It is the one that was tried last.
+    pub current: bool,
+    /// It is being tried.
+    pub tries: bool,
+    /// The one that was tried last.
+    pub tried: Option<String>,
+    /// Why no replica of that one was ready.
     pub failure: Option<FailureStatus>,
 }
 
@@ -232,7 +251,16 @@ pub(super) struct Mark {
     progress: Option<Failure>,
     trigger: Option<Failure>,
     would_have: Option<(u32, u64)>,
+    verify: Option<(Arc<str>, bool, bool)>,
     ended: [Option<Instant>; 3],
+}
+
+pub(super) fn standing(failure: &Failure) -> FailureStatus {
+    FailureStatus {
+        seconds_ago: 0.0,
+        reason: failure.reason.clone(),
+        message: failure.message.clone(),
+    }
 }
 
 fn ago(at: Instant, now: Instant) -> f64 {
@@ -299,6 +327,7 @@ impl Entry {
             progress: self.progress.clone(),
             trigger: self.triggers.failure(),
             would_have: self.shadow.mark(),
+            verify: self.verify.mark().filter(|_| self.verifies()),
             ended: [
                 last.wake.as_ref().map(|(.., at)| *at),
                 last.sleep.as_ref().map(|(_, at)| *at),
@@ -309,11 +338,6 @@ impl Entry {
 
     fn status(&self, roster: &Roster, now: Instant) -> WorkloadStatus {
         let demand = self.demand.snapshot(roster, now);
-        let standing = |failure: &Failure| FailureStatus {
-            seconds_ago: 0.0,
-            reason: failure.reason.clone(),
-            message: failure.message.clone(),
-        };
         WorkloadStatus {
             workload: self.id().clone(),
             phase: self.word(),
@@ -351,6 +375,7 @@ impl Entry {
             governed: self.governed,
             saved_replica_seconds: self.saved.until(now),
             would_have: self.shadow.status(self.wanted, now),
+            verify: self.verify.status().filter(|_| self.verifies()),
             failure: self
                 .last
                 .failure

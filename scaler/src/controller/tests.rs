@@ -12,6 +12,7 @@ mod random;
 mod shadow;
 mod sleep;
 mod triggers;
+mod verify;
 mod wake;
 mod wakes;
 
@@ -59,6 +60,7 @@ fn workload() -> Workload {
         scale: Scale {
             on_delete: rouse_api::workload::OnDelete::default(),
             observes: false,
+            verify_changes: false,
             behavior: rouse_api::workload::Behavior::default(),
             min: 0,
             max: 5,

@@ -91,6 +91,11 @@ pub enum Ask {
         /// That one.
         by: WorkloadId,
     },
+    /// A changed pod template is tried.
+    Unverified {
+        /// It.
+        revision: String,
+    },
     /// A trigger that nothing is known of, and what then shall be there at least.
     Fallback {
         /// Which one.
@@ -117,7 +122,7 @@ impl Ask {
     pub fn replicas(&self) -> u32 {
         match self {
             Self::Nothing => 0,
-            Self::Something | Self::Needed { .. } => 1,
+            Self::Something | Self::Needed { .. } | Self::Unverified { .. } => 1,
             Self::Current { replicas, .. }
             | Self::Expected { replicas, .. }
             | Self::Average { replicas, .. }

@@ -73,6 +73,11 @@ pub enum Answer {
         /// That one.
         by: WorkloadId,
     },
+    /// Nobody knows yet whether what was changed comes up.
+    Unverified {
+        /// What replicas are started as.
+        revision: String,
+    },
     /// Nobody knows.
     Unknown {
         /// A sentence.
@@ -109,7 +114,7 @@ impl Reading {
                 value, target, of, ..
             } => of.replicas(value.max(0.0) / target),
             Answer::Schedule { replicas, .. } => replicas,
-            Answer::Needed { .. } => 1,
+            Answer::Needed { .. } | Answer::Unverified { .. } => 1,
             Answer::Unknown { fallback, .. } => fallback.unwrap_or(0),
         }
     }
@@ -127,6 +132,11 @@ impl Reading {
             } => value > activation,
             _ => self.replicas() > 0,
         }
+    }
+
+    /// Whether it keeps the workload awake for `idleAfter` when it is over: what is only tried goes back to sleep at once.
+    pub(super) fn lasts(&self) -> bool {
+        self.is_active() && !matches!(self.answer, Answer::Unverified { .. })
     }
 
     /// Whether there is anything at all, enough for a wake or not.
@@ -167,6 +177,9 @@ impl Reading {
                 replicas,
             },
             Answer::Needed { by } => Ask::Needed { by: by.clone() },
+            Answer::Unverified { revision } => Ask::Unverified {
+                revision: revision.clone(),
+            },
             Answer::Unknown { why, .. } => Ask::Fallback {
                 trigger,
                 why: why.clone(),

@@ -148,6 +148,8 @@ pub enum Rule {
         /// That count.
         initial: u32,
     },
+    /// It was woken only to see whether it comes up.
+    Tried,
     /// At zero, and no demand.
     Asleep,
 }

@@ -32,7 +32,7 @@ impl Sources {
     pub(super) fn begin(&mut self, policy: &Policy, readings: &[Reading], now: Instant) {
         let active = readings
             .iter()
-            .any(|reading| reading.is_active() || !reading.is_known());
+            .any(|reading| reading.lasts() || !reading.is_known());
         // Of a workload that no request reaches nobody else tells since when it is idle.
         let first = !policy.requests && self.active.is_none();
         if active || first || self.was {

@@ -35,6 +35,7 @@ impl Decision {
                 f,
                 "replicas.initial {initial}, for it is seen for the first time"
             ),
+            Rule::Tried => f.write_str("it was only tried whether it comes up"),
             Rule::Min { min } => write!(f, "min {min}"),
             Rule::Max { max } => write!(f, "no more than max {max}"),
             Rule::LeastAwake { least } => write!(f, "at least {least} while awake"),
@@ -184,6 +185,9 @@ impl fmt::Display for Ask {
                 write!(f, "{replicas} by {trigger}{when}")
             }
             Self::Needed { ref by } => write!(f, "needed by {by}"),
+            Self::Unverified { ref revision } => {
+                write!(f, "to see whether revision {revision} comes up")
+            }
             Self::Fallback {
                 ref trigger,
                 ref why,

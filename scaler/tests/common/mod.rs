@@ -56,6 +56,7 @@ pub(crate) fn workload(process: Process) -> Workload {
         scale: Scale {
             on_delete: rouse_api::workload::OnDelete::default(),
             observes: false,
+            verify_changes: false,
             behavior: rouse_api::workload::Behavior::default(),
             min: 0,
             max: 3,

@@ -26,8 +26,8 @@ pub(super) fn refuse(document: &mut Document, spec: &Spec, mode: load::Mode) {
         ),
         (
             "verifyChanges",
-            spec.verify_changes == Some(true),
-            "write false, or leave it out",
+            standalone && spec.verify_changes == Some(true),
+            "write false, or leave it out: a command that is changed is started at once",
         ),
     ] {
         if given {

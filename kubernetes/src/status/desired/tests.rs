@@ -21,6 +21,7 @@ fn facts(replicas: u32, ready: u32) -> Facts {
         min: 0,
         max: 10,
         observes: false,
+        verifies: false,
         problems: Vec::new(),
         conflicts: Vec::new(),
         wakes: None,

@@ -39,6 +39,7 @@ impl FactSource for World {
             min: 0,
             max: 1,
             observes: false,
+            verifies: false,
             problems: Vec::new(),
             conflicts: Vec::new(),
             wakes: None,

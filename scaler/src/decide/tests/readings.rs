@@ -311,7 +311,7 @@ fn more(reading: &Reading, by: f64, replicas: u32) -> Reading {
         Answer::Unknown { fallback, .. } => {
             *fallback = fallback.map(|all| all + replicas);
         }
-        Answer::Needed { .. } => {}
+        Answer::Needed { .. } | Answer::Unverified { .. } => {}
     }
     reading
 }
