@@ -11,6 +11,7 @@ mod decode;
 mod deserialize;
 mod document;
 mod explain;
+mod grants;
 mod json;
 mod path;
 mod problem;
@@ -30,6 +31,7 @@ use crate::workload::{Workload, WorkloadId};
 
 pub use conflict::{Claim, Conflict, RouteClaim, conflicts};
 use document::Document;
+pub use grants::{HostGrant, HostGrants};
 pub use problem::Problem;
 pub use rules::rules;
 pub use wakes::{Wakes, WakesProblem, wakes};

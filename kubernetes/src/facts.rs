@@ -37,6 +37,8 @@ pub struct Facts {
     pub problems: Vec<String>,
     /// Route claims that another workload holds, a sentence each that names it.
     pub conflicts: Vec<String>,
+    /// Route claims that its namespace was not granted, a sentence each.
+    pub ungranted: Vec<String>,
     /// What of `wakes` is not done, or that nothing ever wakes it.
     pub wakes: Option<Failure>,
     /// While nothing may be scaled: paused, stopped by hand, owned by another, target not there.

@@ -88,6 +88,7 @@ struct Entry {
     empty_since: Option<Instant>,
     due: Option<Instant>,
     conflicts: Vec<String>,
+    ungranted: Vec<String>,
     wakes: Option<Failure>,
 }
 

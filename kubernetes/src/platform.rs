@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
+use rouse_api::load::HostGrants;
 use rouse_api::workload::{Usage, Workload, WorkloadId};
 use rouse_scaler::platform::{Count, Observation, Platform, PlatformError, ScaleOrder};
 use tokio::sync::watch;
@@ -33,6 +34,8 @@ pub struct WatchConfig {
     pub namespaces: Option<Vec<String>>,
     /// How long a pod may be unschedulable before that is final.
     pub unschedulable_wait: Duration,
+    /// Which namespaces may claim which hosts.
+    pub grants: HostGrants,
 }
 
 impl Default for WatchConfig {
@@ -40,6 +43,7 @@ impl Default for WatchConfig {
         Self {
             namespaces: None,
             unschedulable_wait: UNSCHEDULABLE_WAIT,
+            grants: HostGrants::default(),
         }
     }
 }
@@ -75,7 +79,7 @@ pub fn start(
     leads: watch::Receiver<bool>,
     reign: Reign,
 ) -> (KubernetesPlatform, Workloads, Objects, Readiness) {
-    let shared = Shared::new(Index::new(config.unschedulable_wait));
+    let shared = Shared::granting(Index::new(config.unschedulable_wait), config.grants.clone());
     let objects = Objects::new(shared.clone());
     shared.tell(objects.clone());
     let scaler = Arc::new(Scaler::new(client.clone(), shared.clone(), reign));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
+use rouse_api::load::HostGrants;
 use rouse_api::workload::{Scalable, Target, Workload, WorkloadId};
 use rouse_scaler::platform::{Count, Observation, Observations};
 use tokio::sync::{Notify, watch};
@@ -18,6 +19,7 @@ use crate::index::{Index, Orphan, workloads};
 /// What watches, scales and readers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    grants: HostGrants,
     state: Mutex<State>,
     /// Everything has been listed once: from then on it is acted upon.
     synced: AtomicBool,
@@ -51,8 +53,14 @@ struct Watch {
 }
 
 impl Shared {
+    /// Every namespace may claim any host.
     pub(crate) fn new(index: Index) -> Arc<Self> {
+        Self::granting(index, HostGrants::default())
+    }
+
+    pub(crate) fn granting(index: Index, grants: HostGrants) -> Arc<Self> {
         Arc::new(Self {
+            grants,
             state: Mutex::new(State {
                 index,
                 told: HashMap::new(),
@@ -153,11 +161,12 @@ impl Shared {
     pub(crate) fn workloads(&self) -> Vec<Workload> {
         // With thousands this takes milliseconds: a wake must not wait for the lock meanwhile.
         let snapshot = self.state.lock().index.snapshot();
-        let workloads = workloads::resolve(snapshot);
+        let mut workloads = workloads::resolve(snapshot);
+        let ungranted = workloads::enforce(&self.grants, &mut workloads);
         let conflicts = workloads::conflicts(&workloads);
         let unwoken = workloads::unwoken(&workloads);
         let mut state = self.state.lock();
-        state.index.note_conflicts(conflicts);
+        state.index.note_conflicts(conflicts, ungranted);
         state.index.note_wakes(unwoken);
         self.flush(&mut state, Instant::now());
         workloads

@@ -119,6 +119,7 @@ impl Control {
         let reign = Reign::default();
         let config = WatchConfig {
             namespaces: (!args.namespaces.is_empty()).then(|| args.namespaces.clone()),
+            grants: args.host_grants.iter().cloned().collect(),
             ..WatchConfig::default()
         };
         let (platform, workloads, objects, readiness) =

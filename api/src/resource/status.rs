@@ -160,7 +160,7 @@ pub enum ConditionType {
     Awake,
     /// Something is wrong, and part of it works still.
     Degraded,
-    /// An older workload has one of its routes.
+    /// An older workload has one of its routes, or its namespace was not granted it.
     RouteConflict,
     /// The target's current pod template has been ready once.
     RevisionVerified,

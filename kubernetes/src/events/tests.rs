@@ -93,6 +93,7 @@ impl FactSource for Known {
             verifies: false,
             problems: Vec::new(),
             conflicts: Vec::new(),
+            ungranted: Vec::new(),
             wakes: None,
             fallback: None,
             blocked: None,

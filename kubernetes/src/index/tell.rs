@@ -42,6 +42,7 @@ impl Index {
                 .map(|problems| problems.to_vec())
                 .unwrap_or_default(),
             conflicts: entry.conflicts.clone(),
+            ungranted: entry.ungranted.clone(),
             wakes: entry.wakes.clone(),
             blocked: None,
             failure: None,

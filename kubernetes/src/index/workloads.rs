@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rouse_api::link::Failure;
-use rouse_api::load;
+use rouse_api::load::{self, HostGrants};
 use rouse_api::workload::{OnDelete, Protocol, Workload};
 
 use super::event::{Change, Key};
@@ -49,6 +49,7 @@ impl Index {
             empty_since: None,
             due: None,
             conflicts: Vec::new(),
+            ungranted: Vec::new(),
             wakes: None,
         };
         let old = self.entries.remove(&key);
@@ -211,7 +212,7 @@ impl Index {
     #[cfg(test)]
     pub fn workloads(&mut self) -> Vec<Workload> {
         let workloads = resolve(self.snapshot());
-        self.note_conflicts(conflicts(&workloads));
+        self.note_conflicts(conflicts(&workloads), BTreeMap::new());
         self.note_wakes(unwoken(&workloads));
         workloads
     }
@@ -263,12 +264,17 @@ impl Index {
         }
     }
 
-    /// Of each object the routes that another holds.
-    pub fn note_conflicts(&mut self, mut lost: BTreeMap<Key, Vec<String>>) {
+    /// Of each object the routes that another holds, and those that it was not granted.
+    pub fn note_conflicts(
+        &mut self,
+        mut lost: BTreeMap<Key, Vec<String>>,
+        mut ungranted: BTreeMap<Key, Vec<String>>,
+    ) {
         for (key, entry) in &mut self.entries {
             let conflicts = lost.remove(key).unwrap_or_default();
-            if entry.conflicts != conflicts {
-                entry.conflicts = conflicts;
+            let ungranted = ungranted.remove(key).unwrap_or_default();
+            if entry.conflicts != conflicts || entry.ungranted != ungranted {
+                (entry.conflicts, entry.ungranted) = (conflicts, ungranted);
                 self.changed.insert(key.clone());
             }
         }
@@ -313,6 +319,15 @@ pub fn resolve(snapshot: Vec<(Arc<Workload>, Protocol)>) -> Vec<Workload> {
     let mut workloads: Vec<Workload> = resolved.collect();
     workloads.sort_by(|a, b| (a.rank, &a.id).cmp(&(b.rank, &b.id)));
     workloads
+}
+
+/// Takes from each what its namespace was not granted; a sentence for each host.
+pub fn enforce(grants: &HostGrants, workloads: &mut [Workload]) -> BTreeMap<Key, Vec<String>> {
+    let refused = workloads.iter_mut().map(|workload| {
+        let refused = grants.enforce(workload);
+        (workload.id.clone(), refused)
+    });
+    refused.filter(|(_, refused)| !refused.is_empty()).collect()
 }
 
 /// Which of them has lost which routes to whom, a sentence each. Takes its time, too.

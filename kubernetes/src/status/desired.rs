@@ -379,12 +379,12 @@ fn verified(scaler: Option<&WorkloadStatus>) -> Option<Said> {
 }
 
 fn conflict(facts: &Facts) -> Said {
-    let conflicts = facts.conflicts.join("; ");
-    let reason = if conflicts.is_empty() {
-        "NoConflict"
-    } else {
-        "OlderWorkload"
+    let reason = match (&*facts.ungranted, &*facts.conflicts) {
+        ([], []) => "NoConflict",
+        ([], _) => "OlderWorkload",
+        _ => "HostNotGranted",
     };
+    let conflicts = [&*facts.ungranted, &*facts.conflicts].concat().join("; ");
     let holds = !conflicts.is_empty();
     Said::new(ConditionType::RouteConflict, holds, reason, &conflicts)
 }

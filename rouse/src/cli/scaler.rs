@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use rouse_api::load::HostGrant;
 use rouse_scaler::ScalerConfig;
 
 use super::link::LinkArgs;
@@ -57,6 +58,15 @@ pub(crate) struct ScalerArgs {
         value_delimiter = ','
     )]
     pub(crate) namespaces: Vec<String>,
+    /// A namespace may claim only these hosts: blue=*.blue.example.com,blue.example.com, with * for every namespace, and for every host; may
+    /// be repeated [default: what no older workload has]
+    #[arg(
+        long = "host-grant",
+        env = "ROUSE_HOST_GRANTS",
+        value_name = "NAMESPACE=HOST,...",
+        value_delimiter = ';'
+    )]
+    pub(crate) host_grants: Vec<HostGrant>,
     /// Every workload that is awake is looked at no less often than this
     #[arg(long, env = "ROUSE_TICK", value_name = "DURATION", value_parser = value::positive_duration, default_value = "1s")]
     tick: Duration,

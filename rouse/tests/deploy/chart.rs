@@ -188,6 +188,21 @@ fn images_by_tag_and_by_digest() {
 }
 
 #[test]
+fn hosts_are_granted_by_flags() {
+    let all = objects(&[
+        "scaler.hostGrants.blue[0]=*.blue.test",
+        "scaler.hostGrants.blue[1]=blue.test",
+    ]);
+    let scaler = one(&all, "Deployment", "rouse-scaler");
+    let args = &scaler["spec"]["template"]["spec"]["containers"][0]["args"];
+    let args = args.as_array().unwrap();
+    assert!(
+        args.contains(&json!("--host-grant=blue=*.blue.test,blue.test")),
+        "{args:?}"
+    );
+}
+
+#[test]
 fn a_second_installation_shares_nothing_of_the_cluster() {
     let (first, second) = (objects(&[]), objects(&["name=other"]));
     let names = |objects: &[Value]| -> Vec<String> {

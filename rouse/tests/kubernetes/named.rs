@@ -1,4 +1,4 @@
-//! An installation for named namespaces only, with Roles instead of the ClusterRole. The other one stands still meanwhile: it looks after all.
+//! An installation for named namespaces only, with Roles instead of the ClusterRole, and with hosts granted to them. The other one stands still meanwhile: it looks after all.
 
 use std::net::SocketAddr;
 
@@ -45,6 +45,7 @@ async fn roles_are_enough_for_named_namespaces(cluster: &Cluster) {
     let status = other.object("hello").await["status"].clone();
     assert!(status.is_null(), "{status}");
     rights(cluster).await;
+    hosts(proxy, &given).await;
 
     given.end().await;
     other.end().await;
@@ -120,6 +121,7 @@ fn moved(object: &mut Value) {
         if container["name"] == "scaler" {
             let args = container["args"].as_array_mut().unwrap();
             args.push(json!(format!("--namespace={GIVEN}")));
+            args.push(json!(format!("--host-grant={GIVEN}=*.{GIVEN}.test")));
         }
     }
 }
@@ -134,6 +136,21 @@ async fn proxy(cluster: &Cluster) -> SocketAddr {
 async fn ask(proxy: SocketAddr, space: &Space<'_>) -> u16 {
     let request = get(&space.host("hello"), "/");
     once(proxy, request).await.expect("an answer").status
+}
+
+/// Who claims what the namespace was not granted does without, and has the rest.
+async fn hosts(proxy: SocketAddr, given: &Space<'_>) {
+    assert_eq!(given.condition("hello", "RouteConflict").await.0, "False");
+    let hosts = json!({"http": {"hosts": [given.host("hello"), "bank.test"]}});
+    given.scaled("hello", hosts).await;
+    until("it is told", async || {
+        let (holds, told) = given.condition("hello", "RouteConflict").await;
+        holds == "True" && told.contains("host bank.test is not granted to namespace named-given")
+    })
+    .await;
+    let stolen = once(proxy, get("bank.test", "/")).await.expect("an answer");
+    assert_eq!(stolen.status, 404);
+    assert_eq!(ask(proxy, given).await, 200);
 }
 
 /// What its scaler's account may do, and where.

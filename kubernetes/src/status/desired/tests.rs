@@ -24,6 +24,7 @@ fn facts(replicas: u32, ready: u32) -> Facts {
         verifies: false,
         problems: Vec::new(),
         conflicts: Vec::new(),
+        ungranted: Vec::new(),
         wakes: None,
         blocked: None,
         failure: None,

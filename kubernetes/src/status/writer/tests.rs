@@ -42,6 +42,7 @@ impl FactSource for World {
             verifies: false,
             problems: Vec::new(),
             conflicts: Vec::new(),
+            ungranted: Vec::new(),
             wakes: None,
             blocked: None,
             failure: None,
