@@ -62,7 +62,7 @@ pub(crate) struct ScalerArgs {
     /// be repeated [default: what no older workload has]
     #[arg(
         long = "host-grant",
-        env = "ROUSE_HOST_GRANTS",
+        env = "ROUSE_HOST_GRANT",
         value_name = "NAMESPACE=HOST,...",
         value_delimiter = ';'
     )]
