@@ -42,6 +42,10 @@ impl Folder {
         fs::create_dir_all(&self.path)?;
         let before = fs::read_link(self.path.join(DATA)).ok();
         self.generation += 1;
+        // A start that found only some of its volumes leaves a folder behind, and the next one counts anew.
+        if before.as_deref() == Some(Path::new(&format!("..{}", self.generation))) {
+            self.generation += 1;
+        }
         let fresh = format!("..{}", self.generation);
         self.fill(&self.path.join(&fresh), &payload)?;
         let next = self.path.join("..data_tmp");
@@ -115,6 +119,16 @@ mod tests {
         assert_eq!(fs::read(root.join("a")).unwrap(), b"3");
         assert!(!root.join("sub").exists());
         assert!(!held.exists(), "the former folder is removed");
+    }
+
+    #[test]
+    fn who_begins_anew_finds_what_another_has_left() {
+        let dir = tempfile::tempdir().unwrap();
+        for content in ["1", "2", "3"] {
+            let mut folder = Folder::new(dir.path().to_owned(), 0o644);
+            folder.write(payload(&[("a", content)])).unwrap();
+            assert_eq!(fs::read(dir.path().join("a")).unwrap(), content.as_bytes());
+        }
     }
 
     #[test]
