@@ -115,7 +115,7 @@ impl Target {
         let annotations = object.metadata.annotations.as_ref();
         let revision = annotations.and_then(|all| all.get(DEPLOYMENT_REVISION));
         let revision = revision.map(|name| Revision {
-            name: name.as_str().into(),
+            name: numbered(name, object.metadata.uid.as_deref()),
             whole: status.updated_replicas.unwrap_or(0) >= status.replicas.unwrap_or(0),
         });
         let seen = status.observed_generation >= object.metadata.generation;
@@ -224,6 +224,12 @@ impl Target {
             revision: None,
         })
     }
+}
+
+/// Each Deployment counts from 1: one that was made anew, or is the target instead of another, would be taken for what was tried.
+fn numbered(revision: &str, uid: Option<&str>) -> Arc<str> {
+    let of: String = uid.unwrap_or_default().chars().take(8).collect();
+    format!("{revision}-{of}").into()
 }
 
 /// Why no replica can be made, as conditions (type, status, message) say.

@@ -9,6 +9,7 @@ use rouse_api::workload::{Http, Workload, WorkloadId};
 use tokio::time::Instant;
 
 use super::entry::Entry;
+use super::verify::Verify;
 use super::{Action, Controller, Turn};
 
 impl Controller {
@@ -97,6 +98,7 @@ impl Entry {
                 self.drain.clear();
                 self.seen = false;
                 self.known = None;
+                self.verify = Verify::default();
                 if let Some(scaling) = &mut self.scaling {
                     scaling.void = true;
                 }

@@ -30,7 +30,6 @@ impl Entry {
         self.service = observation.service;
         self.fallback = observation.fallback.map(|fallback| *fallback);
         self.shadow.recorded(observation.would_have);
-        self.rolling = observation.revision.as_ref().is_some_and(|one| !one.whole);
         let (revision, record) = (observation.revision, observation.verified);
         self.verify.observed(revision, record, turn.leads.is_some());
         self.seen = true;

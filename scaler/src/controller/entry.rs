@@ -41,8 +41,6 @@ pub(super) struct Entry {
     pub(super) scale_after: Option<Instant>,
     /// No attempt to sleep before.
     pub(super) sleep_after: Option<Instant>,
-    /// Its platform is replacing its replicas.
-    pub(super) rolling: bool,
     /// The platform has observed it.
     pub(super) seen: bool,
     pub(super) observed: Vec<Replica>,
@@ -151,7 +149,6 @@ impl Entry {
             scaling: None,
             scale_after: None,
             sleep_after: None,
-            rolling: false,
             seen: false,
             observed: Vec::new(),
             failure: None,

@@ -135,7 +135,7 @@ impl Entry {
             self.rescale(decision.replicas, Vec::new(), decision, turn);
         }
         // During a rollout the platform replaces replicas by itself.
-        let rollout = self.is_shared() && self.rolling;
+        let rollout = self.verify.is_rolling();
         let target = if rollout {
             self.wanted
         } else {

@@ -48,11 +48,11 @@ impl Shadow {
         Some((runs.count, runs.sums.sleeps + runs.sums.wakes))
     }
 
-    pub(super) fn status(&self, real: u32, now: Instant) -> Option<WouldHaveStatus> {
+    pub(super) fn status(&self, now: Instant) -> Option<WouldHaveStatus> {
         let runs = self.runs.as_ref()?;
         let sums = runs.until(now);
         Some(WouldHaveStatus {
-            replicas: if real == 0 { 0 } else { runs.count },
+            replicas: runs.count,
             since: sums.since,
             sleeps: sums.sleeps,
             wakes: sums.wakes,

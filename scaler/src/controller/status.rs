@@ -374,7 +374,7 @@ impl Entry {
             trigger: self.triggers.failure().as_ref().map(standing),
             governed: self.governed,
             saved_replica_seconds: self.saved.until(now),
-            would_have: self.shadow.status(self.wanted, now),
+            would_have: self.shadow.status(now),
             verify: self.verify.status().filter(|_| self.verifies()),
             failure: self
                 .last

@@ -51,6 +51,11 @@ impl Verify {
         }
     }
 
+    /// The platform is replacing replicas, or has not looked yet at what was changed.
+    pub(super) fn is_rolling(&self) -> bool {
+        self.revision.as_ref().is_some_and(|one| !one.whole)
+    }
+
     /// The revision that nobody has tried yet.
     fn untried(&self) -> Option<&Arc<str>> {
         let name = &self.revision.as_ref()?.name;
@@ -105,7 +110,7 @@ impl Entry {
             self.verify.since = None;
             return;
         };
-        let whole = self.verify.revision.as_ref().is_some_and(|one| one.whole);
+        let whole = !self.verify.is_rolling();
         let over = |since: Instant| turn.now.saturating_duration_since(since) >= LONGEST;
         if whole && self.ready() > 0 {
             self.tried(revision, None, turn);

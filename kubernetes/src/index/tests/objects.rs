@@ -228,3 +228,31 @@ proptest! {
         prop_assert!(world.changed().contains(&"web".to_owned()));
     }
 }
+
+#[test]
+fn a_deployment_tells_its_revision_once_its_controller_has_looked() {
+    let mut world = World::new();
+    let told = |generation: i64, replicas: i32| {
+        json!({
+            "metadata": {"uid": "0123456789", "generation": generation, "annotations": {"deployment.kubernetes.io/revision": "4"}},
+            "status": {"observedGeneration": 2, "replicas": replicas, "updatedReplicas": 1},
+        })
+    };
+    let mut see = |version, generation, replicas| {
+        world.deployment(with(
+            deployment("web", version, 1),
+            told(generation, replicas),
+        ));
+        world
+            .see()
+            .revision
+            .map(|one| (one.name.to_string(), one.whole))
+    };
+    assert_eq!(see(30, 2, 1), Some(("4-01234567".to_owned(), true)));
+    assert_eq!(
+        see(31, 2, 2),
+        Some(("4-01234567".to_owned(), false)),
+        "an old one is left"
+    );
+    assert_eq!(see(32, 3, 1), None, "it has not looked at the change");
+}

@@ -172,3 +172,43 @@ fn a_template_whose_controller_has_not_looked_yet_is_not_judged() {
     world.sees_of("2", 5, &[("a", READY)]);
     assert_eq!(world.tried(), (Some("2".to_owned()), false));
 }
+
+#[test]
+fn nothing_goes_down_while_replicas_are_being_replaced() {
+    let pods = ["a", "b", "c", "d", "e", "f", "g"].map(|name| (name, READY));
+    let mut world = World::cluster(Some(1), &[A]);
+    world.report(A, 20, 0, Duration::ZERO);
+    let rolling = |seen: &mut Observation| {
+        let whole = false;
+        seen.revision = revision("2").map(|one| Revision { whole, ..one });
+    };
+    let drains = |actions: &[Action]| {
+        let all = states(actions, A)
+            .into_iter()
+            .flat_map(|state| state.endpoints);
+        all.filter(|one| one.state == EndpointState::Draining)
+            .count()
+    };
+    let mut all = world.sees_as(1, 7, &pods, rolling);
+    all.extend(world.pass(SECOND * 90, &[(A, 20)]));
+    assert_eq!(
+        (scales(&all), drains(&all)),
+        (vec![], 0),
+        "though two would do"
+    );
+    let after = world.sees_as(2, 7, &pods, |seen| seen.revision = revision("2"));
+    assert_eq!(drains(&after), 4, "down to half of them");
+}
+
+#[test]
+fn another_target_has_no_past() {
+    let mut world = trying();
+    let mut other = deployment();
+    other.scale.verify_changes = true;
+    if let Target::Scalable(target) = &mut other.target {
+        target.name = "other".to_owned();
+    }
+    world.event(Event::Applied(vec![other]));
+    let status = world.controller.status(world.now);
+    assert_eq!(status.workloads[0].verify, None);
+}
