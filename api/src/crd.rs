@@ -19,13 +19,14 @@ use crate::resource::{API_VERSION, KIND, LONGEST_NAME, NAME, Spec, Status};
 pub const NAME_OF_DEFINITION: &str = "scaledworkloads.rouse.dev";
 
 /// Name, type and path of each column that `kubectl get` shows.
-const COLUMNS: [(&str, &str, &str); 7] = [
+const COLUMNS: [(&str, &str, &str); 8] = [
     ("Target", "string", ".status.target"),
     ("Min", "integer", ".spec.replicas.min"),
     ("Max", "integer", ".spec.replicas.max"),
     ("Replicas", "integer", ".status.replicas"),
     ("State", "string", ".status.state"),
     ("Why", "string", ".status.why"),
+    ("Class", "string", ".spec.class"),
     ("Age", "date", ".metadata.creationTimestamp"),
 ];
 
@@ -33,8 +34,7 @@ const COLUMNS: [(&str, &str, &str); 7] = [
 #[must_use]
 pub fn definition() -> Value {
     let (group, version) = API_VERSION.split_once('/').unwrap_or_default();
-    let column =
-        |(name, kind, path): &(_, _, _)| json!({"name": name, "type": kind, "jsonPath": path});
+    let column = |(name, kind, path): &(&str, _, _)| json!({"name": name, "type": kind, "jsonPath": path, "priority": u8::from(*name == "Class")});
     let plural = NAME_OF_DEFINITION.split_once('.').unwrap_or_default().0;
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",

@@ -56,20 +56,29 @@ impl ByHand {
     /// There is none of that name, or the API server does not say; a sentence.
     pub async fn get(&self, id: &WorkloadId) -> Result<Named, String> {
         let object = within(self.objects(Some(id.namespace())).get(id.name())).await?;
-        Ok(named(&object).unwrap_or_else(|| (id.clone(), Err("it has no name".to_owned()))))
+        let object = Object::of(&object).map(named);
+        Ok(object.unwrap_or_else(|| (id.clone(), Err("it has no name".to_owned()))))
     }
 
-    /// All of a namespace, or of all, by name.
+    /// All of a namespace, or of all, by name; with `class` only those of it, an empty one meaning those without.
     ///
     /// # Errors
     /// The API server does not say; a sentence.
-    pub async fn list(&self, namespace: Option<&str>) -> Result<Vec<Named>, String> {
+    pub async fn list(
+        &self,
+        namespace: Option<&str>,
+        class: Option<&str>,
+    ) -> Result<Vec<Named>, String> {
         let api = self.objects(namespace);
         let mut params = ListParams::default().limit(PAGE);
         let mut all = Vec::new();
         loop {
             let page = within(api.list(&params)).await?;
-            all.extend(page.items.iter().filter_map(named));
+            let objects = page.items.iter().filter_map(Object::of);
+            let of = |object: &Object| {
+                class.is_none_or(|class| object.class.as_deref().unwrap_or_default() == class)
+            };
+            all.extend(objects.filter(of).map(named));
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params = params.continue_token(&token),
                 None => return Ok(all),
@@ -133,13 +142,12 @@ impl ByHand {
     }
 }
 
-fn named(object: &DynamicObject) -> Option<Named> {
-    let object = Object::of(object)?;
+fn named(object: Object) -> Named {
     let what = match &object.workload {
         Ok(workload) => wakes(workload),
         Err(problems) => Err(format!("it is invalid: {}", problems.join("; "))),
     };
-    Some((object.key, what))
+    (object.key, what)
 }
 
 fn wakes(workload: &Workload) -> Result<(Scalable, u32), String> {

@@ -2,6 +2,7 @@
 //! and facts come out.
 
 mod blocked;
+mod elsewhere;
 pub mod event;
 mod failure;
 mod hand;
@@ -32,6 +33,7 @@ use rouse_api::workload::{OnDelete, Scalable};
 use rouse_scaler::platform::Count;
 use tokio::time::Instant;
 
+use elsewhere::Elsewhere;
 use event::{Change, Event, Key, KindSaid, Scope};
 use hand::Hand;
 use kinds::Kinds;
@@ -53,7 +55,11 @@ const MOST_NOTES: usize = 4096;
 #[derive(Debug)]
 pub struct Index {
     unschedulable_wait: Duration,
+    /// Of the objects that are looked after here.
+    class: Option<Arc<str>>,
     entries: BTreeMap<Key, Entry>,
+    /// The objects of other classes.
+    elsewhere: Elsewhere,
     /// Workloads by what they scale, by their Service, and by a label that their pods must have.
     by_target: HashMap<TargetKey, BTreeSet<Key>>,
     by_service: HashMap<Key, BTreeSet<Key>>,
@@ -116,7 +122,9 @@ impl Index {
     pub fn new(unschedulable_wait: Duration) -> Self {
         Self {
             unschedulable_wait,
+            class: None,
             entries: BTreeMap::new(),
+            elsewhere: Elsewhere::default(),
             by_target: HashMap::new(),
             by_service: HashMap::new(),
             by_label: Postings::default(),
@@ -133,6 +141,13 @@ impl Index {
             orphans: BTreeMap::new(),
             due: BTreeSet::new(),
         }
+    }
+
+    /// Looks after the objects of this class instead of those without one.
+    #[must_use]
+    pub fn of_class(mut self, class: Option<&str>) -> Self {
+        self.class = class.map(Into::into);
+        self
     }
 
     /// Takes in what a watch has seen.
@@ -215,6 +230,11 @@ impl Index {
         self.by_target.contains_key(key)
     }
 
+    /// Whether a ScaledWorkload of any class, valid or not, names it.
+    fn is_somebodys(&self, key: &TargetKey) -> bool {
+        self.is_wanted(key) || self.elsewhere.names(key)
+    }
+
     /// Whether [`take_orphans`](Self::take_orphans) may have something.
     #[must_use]
     pub fn has_orphans(&self) -> bool {
@@ -224,7 +244,7 @@ impl Index {
     /// Targets whose workloads are no more since the last call, unless another workload has them.
     pub fn take_orphans(&mut self) -> BTreeMap<TargetKey, Orphan> {
         let mut orphans = std::mem::take(&mut self.orphans);
-        orphans.retain(|key, _| !self.by_target.contains_key(key));
+        orphans.retain(|key, _| !self.is_somebodys(key));
         orphans
     }
 
@@ -238,9 +258,7 @@ impl Index {
             .collect();
         let asleep = |target: &&Target| {
             let own = target.count.replicas == 0 && target.writer == Writer::Ours;
-            own && !target.paused
-                && !self.by_target.contains_key(&target.key)
-                && !named.contains(&target.key)
+            own && !target.paused && !self.is_somebodys(&target.key) && !named.contains(&target.key)
         };
         let orphan = |target: &Target| {
             let scalable = Scalable {
@@ -272,7 +290,7 @@ impl Index {
     pub fn is_left_asleep(&self, key: &TargetKey) -> bool {
         let target = self.targets.get(key);
         let asleep = target.is_some_and(|target| target.count.replicas == 0 && !target.paused);
-        asleep && !self.is_wanted(key)
+        asleep && !self.is_somebodys(key)
     }
 
     fn service(&mut self, change: Change<Service>) {

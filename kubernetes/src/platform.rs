@@ -30,6 +30,8 @@ const COALESCE: Duration = Duration::from_millis(100);
 /// What is watched.
 #[derive(Debug, Clone)]
 pub struct WatchConfig {
+    /// The class of the objects that are looked after; `None`: those without one.
+    pub class: Option<String>,
     /// `None`: all.
     pub namespaces: Option<Vec<String>>,
     /// How long a pod may be unschedulable before that is final.
@@ -41,6 +43,7 @@ pub struct WatchConfig {
 impl Default for WatchConfig {
     fn default() -> Self {
         Self {
+            class: None,
             namespaces: None,
             unschedulable_wait: UNSCHEDULABLE_WAIT,
             grants: HostGrants::default(),
@@ -79,7 +82,8 @@ pub fn start(
     leads: watch::Receiver<bool>,
     reign: Reign,
 ) -> (KubernetesPlatform, Workloads, Objects, Readiness) {
-    let shared = Shared::granting(Index::new(config.unschedulable_wait), config.grants.clone());
+    let index = Index::new(config.unschedulable_wait).of_class(config.class.as_deref());
+    let shared = Shared::granting(index, config.grants.clone());
     let objects = Objects::new(shared.clone());
     shared.tell(objects.clone());
     let scaler = Arc::new(Scaler::new(client.clone(), shared.clone(), reign));

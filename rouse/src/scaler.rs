@@ -118,6 +118,7 @@ impl Control {
         let (leads, led) = watch::channel(false);
         let reign = Reign::default();
         let config = WatchConfig {
+            class: args.class.as_ref().map(ToString::to_string),
             namespaces: (!args.namespaces.is_empty()).then(|| args.namespaces.clone()),
             grants: args.host_grants.iter().cloned().collect(),
             ..WatchConfig::default()

@@ -30,7 +30,8 @@ async fn wake(args: &WakeArgs) -> Result<(), Error> {
     let client = rouse_kubernetes::client::infer().await;
     let by_hand = ByHand::new(client.map_err(|error| failed(error.to_string()))?);
     let named = if args.all {
-        let all = by_hand.list(args.namespace.as_deref()).await;
+        let all = by_hand.list(args.namespace.as_deref(), args.class.as_deref());
+        let all = all.await;
         all.map_err(|why| failed(format!("the ScaledWorkloads can't be listed: {why}")))?
     } else {
         let mut named = Vec::new();

@@ -12,6 +12,9 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Spec {
+    /// The installation that looks after it, by its `--class`. Absent: the one without a class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<Name>,
     /// Absent: active.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,

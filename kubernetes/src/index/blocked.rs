@@ -2,7 +2,9 @@
 
 use rouse_api::link::Failure;
 
+use super::event::Key;
 use super::kinds::unknown;
+use super::object::Object;
 use super::target::{PAUSED, TargetKey, Writer};
 use super::{Entry, Index};
 use crate::facts::Governor;
@@ -43,26 +45,29 @@ impl Index {
                 ),
             ));
         }
-        let age = |entry: &Entry| {
-            (
-                entry.workload().map(|workload| workload.rank),
-                entry.object.key.clone(),
-            )
-        };
         let all = self.by_target.get(target)?;
-        let others = all.iter().filter_map(|key| self.entries.get(key));
+        let own = all.iter().filter_map(|key| self.entries.get(key));
         // Who only looks on takes nothing from anybody.
-        let oldest = others
-            .filter(|other| !other.observes())
-            .min_by_key(|other| age(other))?;
-        if age(oldest) >= age(entry) && !entry.observes() {
+        let own = own.filter(|other| !other.observes());
+        let others = own
+            .map(|other| &other.object)
+            .chain(self.elsewhere.scaling(target));
+        let oldest = others.min_by_key(|other| age(other))?;
+        if age(oldest) >= age(&entry.object) && !entry.observes() {
             return None;
         }
+        let of = match &oldest.class {
+            Some(class) if entry.object.class.as_ref() != Some(class) => {
+                format!(" of class {class}")
+            }
+            None if entry.object.class.is_some() => " without a class".to_owned(),
+            _ => String::new(),
+        };
         Some(failure(
             "OwnedElsewhere",
             format!(
-                "{target} is scaled by ScaledWorkload {}, which was there before; one workload scales it",
-                oldest.object.key
+                "{target} is scaled by ScaledWorkload {}{of}, which was there before; one workload scales it",
+                oldest.key
             ),
         ))
     }
@@ -107,6 +112,12 @@ impl Index {
             min: hpa.min,
         })
     }
+}
+
+/// The smaller was there before.
+fn age(object: &Object) -> (Option<i64>, &Key) {
+    let workload = object.workload.as_ref().ok();
+    (workload.map(|workload| workload.rank), &object.key)
 }
 
 pub(super) fn failure(reason: &str, message: String) -> Failure {

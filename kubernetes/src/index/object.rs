@@ -24,6 +24,8 @@ pub struct Object {
     pub generation: i64,
     /// `metadata.resourceVersion`.
     pub resource_version: Arc<str>,
+    /// The installation that looks after it, also while it is invalid.
+    pub class: Option<Arc<str>>,
     /// It carries a deletion timestamp.
     pub deleted: bool,
     /// It carries the annotation that stops all scaling.
@@ -68,6 +70,7 @@ impl Object {
             uid: meta.uid.as_deref().unwrap_or_default().into(),
             generation: meta.generation.unwrap_or_default(),
             resource_version: meta.resource_version.as_deref().unwrap_or_default().into(),
+            class: class(&object.data),
             deleted: meta.deletion_timestamp.is_some(),
             paused: meta.annotations.as_ref().is_some_and(is_paused),
             workload: workload(object),
@@ -119,6 +122,11 @@ fn workload(object: &DynamicObject) -> Result<Arc<Workload>, Arc<[String]>> {
     load::object(&value)
         .map(Arc::new)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+}
+
+fn class(data: &Value) -> Option<Arc<str>> {
+    let class = data.pointer("/spec/class")?.as_str()?;
+    (!class.is_empty()).then(|| class.into())
 }
 
 fn named(namespace: &str, name: &str, data: &Value) -> TargetKey {

@@ -1,6 +1,7 @@
 //! Events in, observations out. Objects are written as the API server sends them.
 
 mod blocks;
+mod classes;
 mod endpoints;
 mod failures;
 mod objects;

@@ -16,7 +16,10 @@ use super::{Entry, Index, Orphan};
 
 impl Index {
     pub(super) fn object(&mut self, change: Change<Object>) {
+        let others = self.elsewhere.handle(&change, self.class.as_deref());
+        self.touch_targets(others);
         match change {
+            Change::Apply(object) if object.class != self.class => self.hand_over(&object),
             Change::Apply(object) => self.apply(object),
             Change::Delete(key) => self.delete(&key),
             Change::Listed { scope, seen } => {
@@ -86,18 +89,31 @@ impl Index {
     }
 
     fn delete(&mut self, key: &Key) {
-        let Some(old) = self.entries.remove(key) else {
-            return;
-        };
+        if let Some(old) = self.remove(key)
+            && let Some(target) = old.target.clone()
+        {
+            self.orphan(target, &old);
+        }
+    }
+
+    /// It is another class's now, and what it scales stays as it is.
+    fn hand_over(&mut self, object: &Object) {
+        if let Some(old) = self.remove(&object.key)
+            && let Some(left) = old.target.clone().filter(|left| *left != object.named)
+        {
+            self.orphan(left, &old);
+        }
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<Entry> {
+        let old = self.entries.remove(key)?;
         self.unlink(key, &old);
         if let Some(due) = old.due {
             self.due.remove(&(due, key.clone()));
         }
-        if let Some(target) = old.target.clone() {
-            self.orphan(target, &old);
-        }
         self.workloads_changed = true;
         self.changed.insert(key.clone());
+        Some(old)
     }
 
     fn orphan(&mut self, target: TargetKey, old: &Entry) {

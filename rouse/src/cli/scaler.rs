@@ -3,6 +3,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use rouse_api::load::HostGrant;
+use rouse_api::resource::Name;
 use rouse_scaler::ScalerConfig;
 
 use super::link::LinkArgs;
@@ -50,6 +51,9 @@ pub(crate) struct ScalerArgs {
         default_value = "rouse/app.kubernetes.io/name=rouse-proxy"
     )]
     pub(crate) proxies: Namespaced,
+    /// Look after the workloads whose spec.class is this one [default: those without a class]
+    #[arg(long, env = "ROUSE_CLASS", value_name = "NAME", value_parser = value::name)]
+    pub(crate) class: Option<Name>,
     /// Look after these namespaces only; may be repeated [default: all]
     #[arg(
         long = "namespace",

@@ -44,6 +44,11 @@ pub(super) fn report_interval(text: &str) -> Result<Duration, String> {
     Ok(interval)
 }
 
+/// A label as names of objects are made of.
+pub(super) fn name(text: &str) -> Result<resource::Name, String> {
+    resource::Name::try_from(text.to_owned())
+}
+
 /// Bytes: `65536`, `64Ki`, `16Mi`.
 pub(super) fn bytes(text: &str) -> Result<usize, String> {
     let quantity: Result<resource::Quantity, Error> =

@@ -24,6 +24,9 @@ pub(crate) struct WakeArgs {
     /// Only those of this namespace
     #[arg(long, value_name = "NAME", requires = "all")]
     pub(crate) namespace: Option<String>,
+    /// Only those of this class; empty: only those without one
+    #[arg(long, value_name = "NAME", requires = "all")]
+    pub(crate) class: Option<String>,
     /// Also write the annotation rouse.dev/paused, so that they stay awake until it is taken away
     #[arg(long)]
     pub(crate) stay: bool,

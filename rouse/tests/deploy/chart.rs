@@ -188,18 +188,18 @@ fn images_by_tag_and_by_digest() {
 }
 
 #[test]
-fn hosts_are_granted_by_flags() {
+fn hosts_and_a_class_are_given_by_flags() {
     let all = objects(&[
+        "scaler.class=blue",
         "scaler.hostGrants.blue[0]=*.blue.test",
         "scaler.hostGrants.blue[1]=blue.test",
     ]);
     let scaler = one(&all, "Deployment", "rouse-scaler");
     let args = &scaler["spec"]["template"]["spec"]["containers"][0]["args"];
     let args = args.as_array().unwrap();
-    assert!(
-        args.contains(&json!("--host-grant=blue=*.blue.test,blue.test")),
-        "{args:?}"
-    );
+    for flag in ["--class=blue", "--host-grant=blue=*.blue.test,blue.test"] {
+        assert!(args.contains(&json!(flag)), "{flag}: {args:?}");
+    }
 }
 
 #[test]

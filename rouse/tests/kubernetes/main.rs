@@ -55,6 +55,7 @@
 
 mod apply;
 mod by_hand;
+mod classes;
 mod cluster;
 mod edge;
 mod examples;
@@ -75,6 +76,7 @@ mod readiness;
 mod rights;
 mod routing;
 mod scaling;
+mod second;
 mod space;
 #[path = "../support/mod.rs"]
 mod support;
@@ -139,6 +141,7 @@ fn main() -> ExitCode {
     ];
     let alone = [
         named::CASES,
+        classes::CASES,
         points::CASES,
         permits::CASES,
         triggers::ALONE,

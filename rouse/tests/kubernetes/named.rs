@@ -2,14 +2,11 @@
 
 use std::net::SocketAddr;
 
-use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::api::{Api, DeleteParams};
-use rouse_testbed::apply::documents;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::apply::apply;
-use crate::cluster::{Cluster, NAMESPACE, deploy};
+use crate::cluster::Cluster;
 use crate::rights::may_in;
+use crate::second::{Second, scalers};
 use crate::space::{App, Space};
 use crate::support::{get, once, until};
 use crate::{Cases, cases};
@@ -27,12 +24,19 @@ async fn roles_are_enough_for_named_namespaces(cluster: &Cluster) {
         Space::new(cluster, GIVEN).await,
         Space::new(cluster, OTHER).await,
     );
-    install(cluster).await;
+    let grant = format!("--host-grant={GIVEN}=*.{GIVEN}.test");
+    let second = Second {
+        cluster,
+        own: OWN,
+        given: Some(GIVEN),
+        args: &[&grant],
+    };
+    second.install().await;
     for space in [&given, &other] {
         space.deploy(&App::new("hello")).await;
         space.scaled("hello", json!({"idleAfter": "1s"})).await;
     }
-    let proxy = proxy(cluster).await;
+    let proxy = second.proxy().await;
     until("its proxy knows what it is given", async || {
         ask(proxy, &given).await == 200
     })
@@ -49,88 +53,9 @@ async fn roles_are_enough_for_named_namespaces(cluster: &Cluster) {
 
     given.end().await;
     other.end().await;
-    let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
-    let deleted = namespaces.delete(OWN, &DeleteParams::default()).await;
-    deleted.unwrap();
+    second.end().await;
     scalers(cluster, 2).await;
     cluster.whole().await;
-}
-
-/// So many scalers of the installation that looks after all.
-async fn scalers(cluster: &Cluster, count: usize) {
-    let object = json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": "rouse-scaler", "namespace": NAMESPACE}, "spec": {"replicas": count},
-    });
-    let patch = kube::api::Patch::Merge(json!({"spec": {"replicas": count}}));
-    let api = crate::apply::api(&cluster.client, &object).await;
-    api.patch("rouse-scaler", &kube::api::PatchParams::default(), &patch)
-        .await
-        .unwrap();
-    until("as many scalers are there", async || {
-        cluster.scalers().await.len() == count
-    })
-    .await;
-}
-
-/// As `deploy/README.md` says for named namespaces, in a namespace of its own.
-async fn install(cluster: &Cluster) {
-    let client = &cluster.client;
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OWN}});
-    apply(client, &namespace).await;
-    let secrets: Api<Secret> = Api::namespaced(client.clone(), NAMESPACE);
-    for name in ["rouse-scaler-link", "rouse-proxy-link"] {
-        let secret = secrets.get(name).await.unwrap();
-        let copy = json!({
-            "apiVersion": "v1", "kind": "Secret", "type": secret.type_,
-            "metadata": {"name": name, "namespace": OWN}, "data": secret.data,
-        });
-        apply(client, &copy).await;
-    }
-    for file in [
-        "own.yaml",
-        "namespaced/rbac.yaml",
-        "scaler.yaml",
-        "proxy.yaml",
-    ] {
-        let text = std::fs::read_to_string(deploy().join("kubernetes").join(file)).unwrap();
-        for mut object in documents(&text).unwrap() {
-            moved(&mut object);
-            apply(client, &object).await;
-        }
-    }
-}
-
-/// The manifest's object for this installation.
-fn moved(object: &mut Value) {
-    let namespace = match object["metadata"]["namespace"].as_str() {
-        Some("default") => GIVEN,
-        _ => OWN,
-    };
-    object["metadata"]["namespace"] = json!(namespace);
-    let subjects = object
-        .pointer_mut("/subjects")
-        .and_then(Value::as_array_mut);
-    for subject in subjects.into_iter().flatten() {
-        subject["namespace"] = json!(OWN);
-    }
-    if object["kind"] == "Deployment" {
-        object["spec"]["replicas"] = json!(1);
-        let container = &mut object["spec"]["template"]["spec"]["containers"][0];
-        container["image"] = json!(rouse_testbed::install::IMAGE);
-        if container["name"] == "scaler" {
-            let args = container["args"].as_array_mut().unwrap();
-            args.push(json!(format!("--namespace={GIVEN}")));
-            args.push(json!(format!("--host-grant={GIVEN}=*.{GIVEN}.test")));
-        }
-    }
-}
-
-/// Its only proxy, ready.
-async fn proxy(cluster: &Cluster) -> SocketAddr {
-    let proxies = async || cluster.ready(OWN, "rouse-proxy").await;
-    until("its proxy is ready", async || proxies().await.len() == 1).await;
-    SocketAddr::new(proxies().await[0].address, 8080)
 }
 
 async fn ask(proxy: SocketAddr, space: &Space<'_>) -> u16 {

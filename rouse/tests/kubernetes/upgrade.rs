@@ -26,10 +26,10 @@ pub(crate) const PREVIOUS_IMAGE: &str = "rouse-previous";
 pub(crate) const PREVIOUS: &str = "ROUSE_PREVIOUS";
 
 /// A client that keeps it awake, one that lets it fall asleep each time, and one in between.
-const PAUSES: &[u64] = &[20, 300, 1900];
+pub(crate) const PAUSES: &[u64] = &[20, 300, 1900];
 
 /// A Service's own address: whoever is ready behind it gets the connection.
-async fn service(cluster: &Cluster, namespace: &str, name: &str) -> SocketAddr {
+pub(crate) async fn service(cluster: &Cluster, namespace: &str, name: &str) -> SocketAddr {
     let services: Api<Service> = Api::namespaced(cluster.client.clone(), namespace);
     let spec = services.get(name).await.unwrap().spec.unwrap();
     let address = spec.cluster_ip.unwrap().parse().unwrap();

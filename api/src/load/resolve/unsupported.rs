@@ -10,6 +10,11 @@ pub(super) fn refuse(document: &mut Document, spec: &Spec, mode: load::Mode) {
     let observes = standalone && spec.mode == Some(Mode::Observe);
     for (field, given, instead) in [
         (
+            "class",
+            standalone && spec.class.is_some(),
+            "leave it out: here what the files hold has one Rouse",
+        ),
+        (
             "mode",
             observes,
             "write active, or leave it out: here no replica runs but those that Rouse starts",

@@ -92,7 +92,7 @@ fn fields_that_are_not_there() {
             with_spec("idelAfter: 5s\nhttp: {hosts: [a]}"),
             &[(
                 "6: spec.idelAfter",
-                "is not a field here; did you mean idleAfter?; fields here: mode, target",
+                "is not a field here; did you mean idleAfter?; fields here: class, mode, target",
             )],
         ),
         case(
@@ -563,6 +563,7 @@ fn what_later_versions_bring() {
     for (spec, path) in [
         ("sleep: {deepAfter: 24h}", "spec.sleep"),
         ("onDelete: keep", "spec.onDelete"),
+        ("class: blue", "spec.class"),
         ("verifyChanges: true", "spec.verifyChanges"),
     ] {
         let wanted = [(&*format!("6: {path}"), "is not supported by this version")];
