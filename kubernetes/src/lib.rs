@@ -1,6 +1,7 @@
 //! Rouse in a cluster: watches what is there, scales by /scale, elects a leader, writes status.
 
 pub mod by_hand;
+pub mod certificates;
 #[cfg(feature = "chaos")]
 pub mod chaos;
 pub mod client;

@@ -62,7 +62,7 @@ pub async fn connect(
 ) -> Result<(LinkEnds, Link), TlsError> {
     let stop = CancellationToken::new();
     let guard = stop.clone().drop_guard();
-    let tls = tls::client(&config.tls, stop.clone()).await?;
+    let tls = tls::client(&config.tls, stop.clone(), registry).await?;
     let dialer = Dialer::new(tls, tls::server_name(&config.server_name)?, &config.timing);
     let metrics = Metrics::register(registry);
     let (to_scaler, from_proxy) = mpsc::channel(QUEUE);

@@ -120,7 +120,7 @@ pub async fn serve<S: Sessions>(
         .await
         .map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
-    let tls = tls::server(&config.tls, stop.clone()).await?;
+    let tls = tls::server(&config.tls, stop.clone(), registry).await?;
     let metrics = Metrics::register(registry);
     let (stop_timeout, interval, timeout) = (
         config.stop_timeout,

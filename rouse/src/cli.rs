@@ -1,5 +1,6 @@
 //! Flags and environment variables.
 
+mod certificates;
 mod data;
 mod explain;
 mod limits;

@@ -1,5 +1,7 @@
 //! `rouse scaler`: the control plane alone, in a cluster.
 
+mod keys;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,6 +27,7 @@ use crate::admin::{Admin, Answers, Subject};
 use crate::cli::ScalerArgs;
 use crate::error::Error;
 use crate::signals::Signals;
+use keys::Keys;
 
 /// The container of a proxy's Pod that is the proxy.
 const PROXY_CONTAINER: &str = "proxy";
@@ -51,7 +54,7 @@ async fn serve(args: &ScalerArgs) -> Result<(), Error> {
     let link = tokio::select! {
         link = control.open(args, watched, &mut registry) => link?,
         signal = signals.next() => {
-            return Err(Error::Failed(format!("rouse: {signal} before the cluster was known: {}", control.missing())));
+            return Err(Error::Failed(format!("rouse: {signal} before the cluster was known: {}", control.missing().join("; "))));
         }
         never = unready(&control) => match never {},
     };
@@ -72,7 +75,7 @@ async fn unready(control: &Control) -> std::convert::Infallible {
         tokio::time::sleep(std::time::Duration::from_secs(10)).await;
         tracing::warn!(
             "not ready: the cluster is not known yet: {}",
-            control.missing()
+            control.missing().join("; ")
         );
     }
 }
@@ -82,6 +85,7 @@ struct Control {
     scaler: Arc<Scaler>,
     client: kube::Client,
     readiness: Readiness,
+    keys: Keys,
     leads: watch::Sender<bool>,
     open: AtomicBool,
     stop: CancellationToken,
@@ -115,6 +119,7 @@ impl Control {
         let client = rouse_kubernetes::client::infer().await;
         let client = client.map_err(|error| Error::Failed(format!("rouse: {error}")))?;
         let stop = CancellationToken::new();
+        let keys = Keys::start(args, &client, registry, &stop)?;
         let (leads, led) = watch::channel(false);
         let reign = Reign::default();
         let config = WatchConfig {
@@ -142,6 +147,7 @@ impl Control {
             scaler,
             client,
             readiness,
+            keys,
             leads,
             open: AtomicBool::new(false),
             stop,
@@ -168,7 +174,7 @@ impl Control {
         if let Some(hosts) = watched.hosts.recv().await {
             self.scaler.live_hosts(hosts).await;
         }
-        let mut config = ServerConfig::new(args.listen, args.tls.config());
+        let mut config = ServerConfig::new(args.listen, self.keys.tls().await);
         config.name.clone_from(&args.identity);
         let sessions = Opener(self.scaler.clone());
         let server = server::serve(config, sessions, registry).await;
@@ -244,8 +250,11 @@ impl Control {
         }
     }
 
-    fn missing(&self) -> String {
-        self.readiness.missing().join("; ")
+    /// What is waited for before proxies are taken.
+    fn missing(&self) -> Vec<String> {
+        let mut missing = self.readiness.missing();
+        missing.extend(self.keys.missing());
+        missing
     }
 
     /// Leads no more before anything else ends, so that another can.
@@ -270,7 +279,7 @@ impl Subject for Control {
     async fn status(&self) -> Status {
         Status {
             scaler: self.scaler.status().await,
-            missing: self.readiness.missing(),
+            missing: self.missing(),
         }
     }
 

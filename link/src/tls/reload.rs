@@ -1,72 +1,91 @@
-//! A configuration that follows its files.
+//! A configuration that follows its keys.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::files::Pems;
-use super::{TlsError, TlsFiles};
-
-type Build<T> = fn(&TlsFiles, &Pems) -> Result<T, TlsError>;
+use super::build::{Build, Names, Parts};
+use super::expiry::Expiry;
+use super::source::Source;
+use super::{TlsError, TlsKeys};
 
 /// What is in force now, for new connections.
-pub(crate) struct Reloading<T>(Arc<ArcSwap<T>>);
+pub(crate) struct Reloading<T> {
+    config: Arc<ArcSwap<T>>,
+    expiry: Arc<ArcSwap<Expiry>>,
+}
 
 impl<T> Clone for Reloading<T> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self {
+            config: self.config.clone(),
+            expiry: self.expiry.clone(),
+        }
     }
 }
 
 impl<T: Send + Sync + 'static> Reloading<T> {
-    /// Reads the files, and looks at them until `stop`.
+    /// Reads the keys, and follows them until `stop`.
     pub(super) async fn start(
-        files: TlsFiles,
+        mut source: Source,
         build: Build<T>,
         stop: CancellationToken,
     ) -> Result<Self, TlsError> {
-        let pems = Pems::read(&files).await?;
-        let current = Arc::new(ArcSwap::from_pointee(build(&files, &pems)?));
-        let follow = follow(files, pems, build, current.clone());
+        let keys = source.read().await?;
+        let parts = Parts::read(&source.names(), &keys)?;
+        let current = Self {
+            config: Arc::new(ArcSwap::from_pointee(build(&parts)?)),
+            expiry: Arc::new(ArcSwap::from_pointee(parts.expiry)),
+        };
+        let follow = current.clone().follow(source, keys, build);
         tokio::spawn(async move { stop.run_until_cancelled(follow).await });
-        Ok(Self(current))
+        Ok(current)
     }
 
     pub(crate) fn current(&self) -> Arc<T> {
-        self.0.load_full()
+        self.config.load_full()
     }
-}
 
-async fn follow<T>(files: TlsFiles, mut seen: Pems, build: Build<T>, current: Arc<ArcSwap<T>>) {
-    let mut ticks = interval(files.reload_every.max(std::time::Duration::from_millis(1)));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut unreadable = false;
-    loop {
-        ticks.tick().await;
-        let pems = match Pems::read(&files).await {
-            Ok(pems) => pems,
-            Err(error) => {
-                if !unreadable {
-                    tracing::warn!(%error, "keeping the link's earlier certificates");
+    /// When what is in force is over.
+    pub(super) fn expiry(&self) -> Arc<ArcSwap<Expiry>> {
+        self.expiry.clone()
+    }
+
+    async fn follow(self, mut source: Source, mut seen: TlsKeys, build: Build<T>) {
+        let names = source.names();
+        let mut unreadable = false;
+        while source.due().await {
+            let keys = match source.read().await {
+                Ok(keys) => keys,
+                Err(error) => {
+                    if !unreadable {
+                        tracing::warn!(%error, "keeping the link's earlier certificates");
+                    }
+                    unreadable = true;
+                    continue;
                 }
-                unreadable = true;
+            };
+            unreadable = false;
+            if keys == seen {
                 continue;
             }
-        };
-        unreadable = false;
-        if pems == seen {
-            continue;
-        }
-        // Files that were read while they were being replaced don't fit together: the next look has them all.
-        match build(&files, &pems) {
-            Ok(config) => {
-                current.store(Arc::new(config));
-                tracing::info!(certificate = %files.certificate.display(), "the link's certificates have changed");
+            // Files that were read while they were being replaced don't fit together: the next look has them all.
+            if let Err(error) = self.take(&names, &keys, build) {
+                tracing::warn!(%error, "keeping the link's earlier certificates");
             }
-            Err(error) => tracing::warn!(%error, "keeping the link's earlier certificates"),
+            seen = keys;
         }
-        seen = pems;
+    }
+
+    fn take(&self, names: &Names, keys: &TlsKeys, build: Build<T>) -> Result<(), TlsError> {
+        let parts = Parts::read(names, keys)?;
+        self.config.store(Arc::new(build(&parts)?));
+        self.expiry.store(Arc::new(parts.expiry));
+        tracing::info!(
+            certificate = names.certificate,
+            "the link's certificates have changed"
+        );
+        Ok(())
     }
 }

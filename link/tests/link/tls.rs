@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rouse_link::client::ClientConfig;
-use rouse_link::tls::{TlsConfig, TlsFiles};
+use rouse_link::tls::{TlsConfig, TlsFiles, TlsKeys};
 use tempfile::TempDir;
 
 use crate::support::{Proxy, SHORT, Scaler, config};
@@ -184,6 +184,67 @@ async fn certificates_and_authorities_are_rotated_while_connected() {
     let tls = write(late.path(), &old.pem(), old.issue("rouse-proxy"));
     let stranger = Proxy::with(client(&scaler, tls)).await;
     stranger.fails("UnknownIssuer").await;
+}
+
+fn keys(ca: &Authority, name: &str) -> TlsKeys {
+    let (certificate, key) = ca.issue(name);
+    TlsKeys {
+        ca: ca.pem().into_bytes(),
+        certificate: certificate.into_bytes(),
+        key: key.into_bytes(),
+    }
+}
+
+#[tokio::test]
+async fn keys_that_are_given_anew_are_taken_for_new_connections() {
+    let (old, new) = (Authority::new("old"), Authority::new("new"));
+    let (give_there, given_there) = tokio::sync::watch::channel(keys(&old, "rouse-scaler"));
+    let (give_here, given_here) = tokio::sync::watch::channel(keys(&old, "rouse-proxy"));
+    let mut scaler = scaler(TlsConfig::Given(given_there)).await;
+    let proxy = Proxy::with(client(&scaler, TlsConfig::Given(given_here.clone()))).await;
+    let session = scaler.session().await;
+    let broken = TlsKeys {
+        key: Vec::new(),
+        ..keys(&new, "rouse-scaler")
+    };
+    give_there.send_replace(broken);
+    give_there.send_replace(keys(&new, "rouse-scaler"));
+    give_here.send_replace(keys(&new, "rouse-proxy"));
+    // The connection made under the old ones lives on.
+    session.tell(None, &["a"], &[]).await;
+    proxy.synced(1).await;
+    drop(session);
+    let session = scaler.session().await;
+    session.tell(None, &["a"], &[]).await;
+    proxy.synced(1).await;
+    // Who made them is gone: the last ones stay.
+    drop((give_there, give_here, given_here));
+    drop(session);
+    scaler.session().await;
+    let folder = folder();
+    let tls = write(folder.path(), &old.pem(), old.issue("rouse-proxy"));
+    let stranger = Proxy::with(client(&scaler, tls)).await;
+    stranger.fails("UnknownIssuer").await;
+}
+
+#[tokio::test]
+async fn metrics_say_when_certificates_are_over() {
+    let ca = Authority::new("one");
+    let here = folder();
+    let mut config = config(&[]);
+    config.tls = write(here.path(), &ca.pem(), ca.issue("rouse-proxy"));
+    let registry = &mut prometheus_client::registry::Registry::default();
+    let _link = rouse_link::client::connect(config, registry).await.unwrap();
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+    for certificate in ["own", "authority"] {
+        let name =
+            format!("rouse_link_certificate_expiry_seconds{{certificate=\"{certificate}\"}} ");
+        let value = text.split_once(&name).unwrap_or_else(|| panic!("{text}")).1;
+        let value: i64 = value.lines().next().unwrap().parse().unwrap();
+        // The library's default is a long life.
+        assert!(value > 1_000_000_000, "{value}");
+    }
 }
 
 #[tokio::test]

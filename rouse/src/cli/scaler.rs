@@ -6,6 +6,7 @@ use rouse_api::load::HostGrant;
 use rouse_api::resource::Name;
 use rouse_scaler::ScalerConfig;
 
+use super::certificates::CertificateArgs;
 use super::link::LinkArgs;
 use super::triggers::TriggerArgs;
 use super::{AdminArgs, LogArgs, value};
@@ -13,7 +14,7 @@ use super::{AdminArgs, LogArgs, value};
 const AFTER_HELP: &str = "\
 Examples:
   rouse scaler --lease rouse/rouse-scaler --identity $POD_NAME --proxies rouse/app.kubernetes.io/name=rouse-proxy \\
-    --link 0.0.0.0:9443 --link-ca ca.crt --link-cert tls.crt --link-key tls.key
+    --link 0.0.0.0:9443 --link-certificates rouse/rouse
 
 Run two or more: any of them wakes a workload at once; one, the holder of the lease, does all other scaling.
 The cluster is found as kubectl finds it: $KUBECONFIG, else the Pod's service account.";
@@ -78,6 +79,8 @@ pub(crate) struct ScalerArgs {
     triggers: TriggerArgs,
     #[command(flatten)]
     pub(crate) tls: LinkArgs,
+    #[command(flatten)]
+    pub(crate) certificates: CertificateArgs,
     #[command(flatten)]
     pub(crate) log: LogArgs,
 }

@@ -246,3 +246,76 @@ fn the_manifests_give_scalers_flags_that_they_know() {
     assert_eq!(args.namespaces, ["a", "b"]);
     assert!(!args.tls.link_insecure);
 }
+
+fn scaler(args: &[&str]) -> Result<super::ScalerArgs, String> {
+    match parse(&[&["scaler", "--identity=a"], args].concat()) {
+        Ok(Cli {
+            command: Command::Scaler(args),
+        }) => Ok(*args),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[test]
+fn the_link_is_protected_in_exactly_one_way() {
+    let files = ["--link-ca=a", "--link-cert=b", "--link-key=c"];
+    let made = "--link-certificates=rouse/blue";
+    assert!(
+        scaler(&files)
+            .unwrap()
+            .certificates
+            .config()
+            .unwrap()
+            .is_none()
+    );
+    let config = scaler(&[made]).unwrap().certificates.config();
+    let config = config.unwrap().unwrap();
+    assert_eq!((&*config.namespace, &*config.name), ("rouse", "blue"));
+    let lifetimes = rouse_kubernetes::certificates::Lifetimes::default();
+    assert_eq!(config.lifetimes, lifetimes);
+    for (args, wanted) in [
+        (&[][..], "--link-certificates"),
+        (&[made, "--link-insecure"], "cannot be used with"),
+        (&[made, files[0], files[1], files[2]], "cannot be used with"),
+        (
+            &["--link-insecure", files[0], files[1], files[2]],
+            "cannot be used with",
+        ),
+        (&[files[0]], "--link-cert"),
+        (&[files[1], files[2]], "--link-ca"),
+        (&["--link-certificates=rouse"], "has no namespace"),
+    ] {
+        let text = scaler(args).expect_err("is refused");
+        assert!(text.contains(wanted), "{args:?}: {text}");
+    }
+    assert!(parse(&["proxy", "--scalers=a:1", "--host=a", made]).is_err());
+    assert!(parse(&["proxy", "--scalers=a:1", "--host=a"]).is_err());
+}
+
+#[test]
+fn lifetimes_that_cannot_be_kept_are_refused() {
+    let config = |certificate, authority, overlap| {
+        let args = [
+            "--link-certificates=a/b".to_owned(),
+            format!("--link-certificate-lifetime={certificate}"),
+            format!("--link-authority-lifetime={authority}"),
+            format!("--link-authority-overlap={overlap}"),
+        ];
+        scaler(&args.each_ref().map(|arg| &**arg))
+            .unwrap()
+            .certificates
+            .config()
+    };
+    config("60s", "60s", "10s").unwrap();
+    let told = config("2h", "1h", "1m").unwrap_err();
+    assert!(
+        told.contains("--link-certificate-lifetime must be at most"),
+        "{told}"
+    );
+    let told = config("60s", "60s", "11s").unwrap_err();
+    assert!(
+        told.contains("--link-authority-overlap must be at most"),
+        "{told}"
+    );
+}
