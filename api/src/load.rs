@@ -32,6 +32,7 @@ use crate::workload::{Workload, WorkloadId};
 pub use conflict::{Claim, Conflict, RouteClaim, conflicts};
 use document::Document;
 pub use grants::{HostGrant, HostGrants};
+pub use path::{FieldPath, Segment};
 pub use problem::Problem;
 pub use rules::rules;
 pub use wakes::{Wakes, WakesProblem, wakes};

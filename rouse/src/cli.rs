@@ -1,6 +1,7 @@
 //! Flags and environment variables.
 
 mod certificates;
+mod convert;
 mod data;
 mod explain;
 mod limits;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+pub(crate) use convert::ConvertArgs;
 pub(crate) use data::DataArgs;
 pub(crate) use explain::ExplainArgs;
 pub(crate) use proxy::ProxyArgs;
@@ -38,7 +40,8 @@ Examples:
   rouse serve --file hello.yaml      serve a file of your own on http://127.0.0.1:8080
 
 Every flag of a command is also an environment variable: --drain-timeout is ROUSE_DRAIN_TIMEOUT.
-Exit status: 0 all well, 1 it failed while running (for example an address in use), 2 bad input.";
+Exit status: 0 all well, 1 it failed while running (for example an address in use), 2 bad input,
+3 rouse convert left something to do.";
 
 /// An HTTP gateway that lets idle services sleep at zero replicas and wakes them on the next request, without losing it.
 #[derive(Debug, Parser)]
@@ -62,6 +65,8 @@ pub(crate) enum Command {
     Crd,
     /// Say everything that is wrong in files, without serving them
     Check(CheckArgs),
+    /// Turn manifests of KEDA and HPAs into ScaledWorkloads, with a comment beside whatever changes
+    Convert(ConvertArgs),
     /// Say why a workload has as many replicas as it has
     Explain(ExplainArgs),
     /// In a cluster: wake workloads by hand, before an uninstall all of them

@@ -16,14 +16,18 @@ pub(crate) enum Error {
     /// The files can't be used.
     #[error("{0}")]
     Files(#[from] BadFiles),
+    /// It did what could be done, and has told what is left.
+    #[error("")]
+    Incomplete,
 }
 
 impl Error {
-    /// 1 for what happened at run time, 2 for bad input.
+    /// 1 for what happened at run time, 2 for bad input, 3 for what is left to do.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Failed(_) => ExitCode::from(1),
             Self::Usage(_) | Self::Files(_) => ExitCode::from(2),
+            Self::Incomplete => ExitCode::from(3),
         }
     }
 }

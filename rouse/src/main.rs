@@ -1,14 +1,15 @@
-//! The one binary: `rouse demo | serve | proxy | scaler | check | explain | wake | simulate | crd`.
+//! The one binary: `rouse demo | serve | proxy | scaler | check | convert | explain | wake | simulate | crd`.
 //!
 //! - [`cli`]: flags and environment variables, and what they make.
 //! - [`files`]: the files with workloads: read, load, watch.
 //! - [`gateway`]: proxy, scaler and local platform as one running thing; the only place that wires them together.
 //! - [`admin`]: the listener for people and programs that look after it.
-//! - [`serve`], [`demo`], [`proxy`], [`scaler`], [`check`], [`explain`], [`wake`], [`simulate`], [`crd`]: the commands.
+//! - [`serve`], [`demo`], [`proxy`], [`scaler`], [`check`], [`convert`], [`explain`], [`wake`], [`simulate`], [`crd`]: the commands.
 
 mod admin;
 mod check;
 mod cli;
+mod convert;
 mod crd;
 mod demo;
 mod error;
@@ -42,8 +43,11 @@ fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // A closed standard error is no reason to end otherwise.
-            let _ = writeln!(std::io::stderr(), "{error}");
+            let text = error.to_string();
+            if !text.is_empty() {
+                // A closed standard error is no reason to end otherwise.
+                let _ = writeln!(std::io::stderr(), "{text}");
+            }
             error.exit_code()
         }
     }
@@ -54,6 +58,7 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Proxy(args) => proxy::run(&args),
         Command::Scaler(args) => scaler::run(&args),

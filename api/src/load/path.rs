@@ -1,18 +1,22 @@
 use std::fmt;
 
-/// A field's place in a document.
+/// A field's place in a document, written `spec.http.routes[0].hosts`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct FieldPath(Vec<Segment>);
+pub struct FieldPath(Vec<Segment>);
 
+/// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Segment {
+pub enum Segment {
+    /// To a mapping's field.
     Key(String),
+    /// To a list's element, from 0.
     Index(usize),
 }
 
 impl FieldPath {
     /// From dotted names, e.g. `spec.http`.
-    pub(super) fn of(dotted: &str) -> Self {
+    #[must_use]
+    pub fn of(dotted: &str) -> Self {
         Self(
             dotted
                 .split('.')
@@ -21,11 +25,15 @@ impl FieldPath {
         )
     }
 
-    pub(super) fn key(&self, key: &str) -> Self {
+    /// Of a field of what is here.
+    #[must_use]
+    pub fn key(&self, key: &str) -> Self {
         self.with(Segment::Key(key.to_owned()))
     }
 
-    pub(super) fn index(&self, index: usize) -> Self {
+    /// Of an element of what is here.
+    #[must_use]
+    pub fn index(&self, index: usize) -> Self {
         self.with(Segment::Index(index))
     }
 
@@ -35,7 +43,9 @@ impl FieldPath {
         path
     }
 
-    pub(super) fn segments(&self) -> &[Segment] {
+    /// From the outermost on.
+    #[must_use]
+    pub fn segments(&self) -> &[Segment] {
         &self.0
     }
 }

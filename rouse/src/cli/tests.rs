@@ -177,7 +177,7 @@ fn serve_and_check_need_files() {
 fn every_flag_is_an_environment_variable_too() {
     let mut cli = Cli::command();
     cli.build();
-    for name in ["serve", "demo", "proxy", "scaler", "simulate"] {
+    for name in ["serve", "demo", "proxy", "scaler", "simulate", "convert"] {
         let command = cli.find_subcommand(name).expect(name);
         for flag in command
             .get_arguments()

@@ -50,6 +50,23 @@ impl Duration {
     }
 }
 
+impl TryFrom<time::Duration> for Duration {
+    type Error = String;
+
+    /// Whole milliseconds of it.
+    fn try_from(duration: time::Duration) -> Result<Self, String> {
+        if duration > Self::MAX {
+            return Err(format!(
+                "is {} s: at most {} s are possible",
+                duration.as_secs(),
+                Self::MAX.as_secs()
+            ));
+        }
+        let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Ok(Self(time::Duration::from_millis(milliseconds)))
+    }
+}
+
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
