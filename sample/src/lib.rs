@@ -17,6 +17,8 @@
 //! | gRPC `/rouse.sample.Echo/{Unary,ServerStream,ClientStream,Bidi}` | the messages' bytes as they came; metadata `latency`, `count`, `interval`, `grpc-fail` |
 //! | gRPC `/grpc.health.v1.Health/Check` | SERVING or NOT_SERVING |
 //!
+//! With [`Tls`] it speaks TLS instead of plain text, and HTTP/2 by ALPN.
+//!
 //! Query parameters change one answer: see [`Knobs`]. Every answer to a counted request has `x-sample-pid` and
 //! `x-sample-in-flight` (requests that ran when this one started, itself included); `/healthz`, `/stats` and the gRPC
 //! health check are not counted. A request ends when the last of its answer is handed to the connection, or when its
@@ -32,6 +34,7 @@ mod options;
 mod run;
 mod server;
 mod service;
+mod tls;
 mod units;
 mod websocket;
 
@@ -40,3 +43,4 @@ pub use knobs::{Abort, Knobs};
 pub use options::{OnTerm, Options};
 pub use run::run;
 pub use server::Server;
+pub use tls::Tls;

@@ -3,6 +3,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::tls::Tls;
 use crate::units;
 
 /// How the process behaves. Every flag is also an environment variable.
@@ -58,6 +59,9 @@ pub struct Options {
     /// Longest wait for requests in flight while draining
     #[arg(long, env = "SAMPLE_DRAIN_TIMEOUT", value_parser = units::duration, default_value = "60s")]
     pub drain_timeout: Duration,
+    #[command(flatten)]
+    /// What it speaks TLS with; plain text without.
+    pub tls: Tls,
     /// Append what happens to this file, as JSON lines
     #[arg(long, env = "SAMPLE_LEDGER", value_name = "FILE")]
     pub ledger: Option<PathBuf>,
@@ -101,6 +105,7 @@ impl Default for Options {
             max_streams: 250,
             on_term: OnTerm::Drain,
             drain_timeout: Duration::from_secs(60),
+            tls: Tls::default(),
             ledger: None,
         }
     }

@@ -37,9 +37,14 @@ async fn serve(options: Options, ledger: Arc<Writer>, stop: &Notify) -> io::Resu
         () = stop.notified() => return Ok(()),
     };
     let line = format!(
-        "rouse-sample {} (pid {}) listens on http://{}",
+        "rouse-sample {} (pid {}) listens on {}://{}",
         options.name,
         std::process::id(),
+        if options.tls.certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        },
         server.local_addr()
     );
     // A closed standard output is no reason to stop.

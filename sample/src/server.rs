@@ -9,14 +9,16 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 
 use crate::execution::{Counts, Stats};
 use crate::ledger::{Event, Writer};
 use crate::options::Options;
-use crate::service;
+use crate::{service, tls};
 
 /// After an accept that failed, such as for want of files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
@@ -24,6 +26,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// The sample service, listening.
 pub struct Server {
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     address: SocketAddr,
     state: Arc<State>,
     /// Ends when no connection or WebSocket holds the state any more.
@@ -68,13 +71,14 @@ impl Server {
     /// Listens. The start delay, `fail_start` and signals are [`run`](crate::run)'s affair.
     ///
     /// # Errors
-    /// The address is taken, or the ledger can't be opened.
+    /// The address is taken, the ledger can't be opened, or the files for TLS can't be used.
     pub async fn bind(options: Options) -> io::Result<Self> {
         let ledger = Arc::new(Writer::open(options.ledger.as_deref())?);
         Self::bind_with(options, ledger).await
     }
 
     pub(crate) async fn bind_with(options: Options, ledger: Arc<Writer>) -> io::Result<Self> {
+        let tls = options.tls.acceptor()?;
         let memory = crate::burn::memory(options.memory);
         let listener = TcpListener::bind((options.host, options.port())).await?;
         let address = listener.local_addr()?;
@@ -92,6 +96,7 @@ impl Server {
         });
         Ok(Self {
             listener,
+            tls,
             address,
             state,
             all_gone,
@@ -126,7 +131,7 @@ impl Server {
                 }
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        tokio::spawn(connection(builder.clone(), Arc::clone(&self.state), stream));
+                        tokio::spawn(begin(self.tls.clone(), builder.clone(), Arc::clone(&self.state), stream));
                     }
                     Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
                 },
@@ -149,9 +154,29 @@ impl Server {
     }
 }
 
-async fn connection(builder: auto::Builder<TokioExecutor>, state: Arc<State>, stream: TcpStream) {
+async fn begin(
+    tls: Option<TlsAcceptor>,
+    builder: auto::Builder<TokioExecutor>,
+    state: Arc<State>,
+    stream: TcpStream,
+) {
     // Without it answers wait for acknowledgements; that it fails means that the peer has gone.
     let _ = stream.set_nodelay(true);
+    match tls {
+        None => connection(builder, state, stream).await,
+        Some(acceptor) => {
+            if let Some(stream) = tls::handshake(&acceptor, stream).await {
+                connection(builder, state, stream).await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    builder: auto::Builder<TokioExecutor>,
+    state: Arc<State>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) {
     let closed = Arc::new(Notify::new());
     let service =
         service_fn(|request| service::handle(Arc::clone(&state), Arc::clone(&closed), request));

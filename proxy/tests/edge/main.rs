@@ -11,6 +11,7 @@
 mod support;
 
 mod announced;
+mod authority;
 mod rules;
 mod tls;
 mod waking;

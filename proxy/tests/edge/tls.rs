@@ -11,7 +11,7 @@ use http_body_util::Full;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
+use rcgen::CertificateParams;
 use rouse_api::link::{Endpoint, EndpointId, EndpointState, ToProxy, WorkloadState};
 use rouse_api::workload::{Probe, ProbeAction, Protocol, Tls, TlsFiles};
 use rouse_proxy::{MeshFiles, ProxyConfig};
@@ -24,43 +24,8 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
+use crate::authority::{Authority, Pair, write};
 use crate::support::{Gateway, id, post, routed};
-
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-/// Certificate and key, PEM.
-type Pair = (String, String);
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, name);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    fn issue(&self, names: &[&str], tune: impl FnOnce(&mut CertificateParams)) -> Pair {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        for name in names {
-            let text = (*name).try_into().unwrap();
-            params.subject_alt_names.push(if name.contains("://") {
-                SanType::URI(text)
-            } else {
-                SanType::DnsName(text)
-            });
-        }
-        tune(&mut params);
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        (certificate.pem(), key.serialize_pem())
-    }
-}
 
 const HELLO: &str = "spiffe://cluster.local/ns/default/sa/hello";
 const PROXY: &str = "spiffe://cluster.local/ns/rouse/sa/rouse-proxy";
@@ -138,14 +103,6 @@ impl Secure {
 impl Drop for Secure {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-fn write(folder: &Path, ca: &str, (certificate, key): &Pair) {
-    for (name, text) in [("ca.crt", ca), ("tls.crt", certificate), ("tls.key", key)] {
-        let new = folder.join("new");
-        std::fs::write(&new, text).unwrap();
-        std::fs::rename(&new, folder.join(name)).unwrap();
     }
 }
 

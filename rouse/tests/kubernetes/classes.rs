@@ -1,7 +1,5 @@
 //! Two installations that both look after every namespace: each has the workloads of its class.
 
-use std::net::SocketAddr;
-
 use serde_json::json;
 
 use crate::by_hand::rouse;
@@ -24,7 +22,8 @@ async fn each_has_its_own_and_hands_over_what_is_not(cluster: &Cluster) {
         cluster,
         own: "rouse-blue",
         given: None,
-        args: &["--class=blue"],
+        scaler: &["--class=blue"],
+        proxy: &[],
     };
     second.install().await;
     let blue = second.member().await;
@@ -38,8 +37,7 @@ async fn each_has_its_own_and_hands_over_what_is_not(cluster: &Cluster) {
 }
 
 async fn ask(proxy: &Member, space: &Space<'_>, name: &str) -> u16 {
-    let proxy = SocketAddr::new(proxy.address, 8080);
-    let answer = once(proxy, get(&space.host(name), "/")).await;
+    let answer = once(proxy.requests(), get(&space.host(name), "/")).await;
     answer.expect("an answer").status
 }
 
@@ -85,11 +83,7 @@ async fn handed_over(space: &Space<'_>, blue: &Member) {
     let straight = service(space.cluster, &space.name, "hello").await;
     let first = service(space.cluster, NAMESPACE, "rouse-proxy").await;
     let minimum = |min: u32| json!({"spec": {"replicas": {"min": min}}});
-    let load = Load::start(
-        SocketAddr::new(blue.address, 8080),
-        &space.host("hello"),
-        PAUSES,
-    );
+    let load = Load::start(blue.requests(), &space.host("hello"), PAUSES);
     load.goes_on(30).await;
     space.patch(API, KIND, "hello", minimum(1)).await;
     until("it is kept awake", async || {

@@ -31,6 +31,11 @@ pub(crate) struct Member {
 }
 
 impl Member {
+    /// Where a proxy takes requests.
+    pub(crate) fn requests(&self) -> SocketAddr {
+        SocketAddr::new(self.address, 8080)
+    }
+
     /// `/status`; null while it can't be reached.
     pub(crate) async fn status(&self) -> Value {
         let admin = SocketAddr::new(self.address, 9090);

@@ -54,6 +54,8 @@
 )]
 
 mod apply;
+#[path = "../../../proxy/tests/edge/authority.rs"]
+mod authority;
 mod by_hand;
 mod classes;
 mod cluster;
@@ -64,6 +66,7 @@ mod faults;
 mod fixtures;
 mod kinds;
 mod load;
+mod mesh;
 #[path = "../../../scaler/tests/common/moto.rs"]
 mod moto;
 mod named;
@@ -142,6 +145,7 @@ fn main() -> ExitCode {
     let alone = [
         named::CASES,
         classes::CASES,
+        mesh::CASES,
         points::CASES,
         permits::CASES,
         triggers::ALONE,

@@ -29,14 +29,15 @@ async fn roles_are_enough_for_named_namespaces(cluster: &Cluster) {
         cluster,
         own: OWN,
         given: Some(GIVEN),
-        args: &[&grant],
+        scaler: &[&grant],
+        proxy: &[],
     };
     second.install().await;
     for space in [&given, &other] {
         space.deploy(&App::new("hello")).await;
         space.scaled("hello", json!({"idleAfter": "1s"})).await;
     }
-    let proxy = second.proxy().await;
+    let proxy = second.member().await.requests();
     until("its proxy knows what it is given", async || {
         ask(proxy, &given).await == 200
     })

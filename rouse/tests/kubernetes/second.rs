@@ -1,7 +1,5 @@
 //! A second installation in the cluster, of one scaler and one proxy, in a namespace of its own.
 
-use std::net::SocketAddr;
-
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
@@ -20,7 +18,9 @@ pub(crate) struct Second<'a> {
     /// The only namespace that it may look after; `None`: it looks after all.
     pub(crate) given: Option<&'a str>,
     /// More flags of its scaler.
-    pub(crate) args: &'a [&'a str],
+    pub(crate) scaler: &'a [&'a str],
+    /// More flags of its proxy.
+    pub(crate) proxy: &'a [&'a str],
 }
 
 impl Second<'_> {
@@ -75,12 +75,13 @@ impl Second<'_> {
             object["spec"]["replicas"] = json!(1);
             let container = &mut object["spec"]["template"]["spec"]["containers"][0];
             container["image"] = json!(rouse_testbed::install::IMAGE);
-            if container["name"] == "scaler" {
-                let args = container["args"].as_array_mut().unwrap();
-                let given = self.given.map(|name| json!(format!("--namespace={name}")));
-                args.extend(given);
-                args.extend(self.args.iter().map(|arg| json!(arg)));
-            }
+            let (given, more) = match container["name"].as_str() {
+                Some("scaler") => (self.given, self.scaler),
+                _ => (None, self.proxy),
+            };
+            let args = container["args"].as_array_mut().unwrap();
+            args.extend(given.map(|name| json!(format!("--namespace={name}"))));
+            args.extend(more.iter().map(|arg| json!(arg)));
         }
     }
 
@@ -89,11 +90,6 @@ impl Second<'_> {
         let proxies = async || self.cluster.ready(self.own, "rouse-proxy").await;
         until("its proxy is ready", async || proxies().await.len() == 1).await;
         proxies().await.remove(0)
-    }
-
-    /// Where its proxy takes requests.
-    pub(crate) async fn proxy(&self) -> SocketAddr {
-        SocketAddr::new(self.member().await.address, 8080)
     }
 
     pub(crate) async fn end(self) {
