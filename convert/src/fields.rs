@@ -131,6 +131,11 @@ impl<'a> Fields<'a> {
         self.left.iter().map(|(key, _)| *key)
     }
 
+    /// Those that are left, with their values.
+    pub(crate) fn into_left(self) -> Vec<(&'a str, &'a Node)> {
+        self.left
+    }
+
     /// Tells each field that nobody has taken.
     pub(crate) fn rest(self, notes: &mut Notes) {
         for (key, _) in self.left {

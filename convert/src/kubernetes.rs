@@ -10,9 +10,15 @@ use crate::note::Notes;
 use crate::scalar::scalar;
 
 /// Annotations that programs write about the object as it was, not about what it shall do.
-const BOOKKEEPING: [&str; 2] = [
-    "kubectl.kubernetes.io/last-applied-configuration",
+const BOOKKEEPING: [&str; 8] = [
+    "client.knative.dev/updateTimestamp",
+    "client.knative.dev/user-image",
     "deployment.kubernetes.io/revision",
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "serving.knative.dev/creator",
+    "serving.knative.dev/lastModifier",
+    "serving.knative.dev/routes",
+    "serving.knative.dev/routingStateModified",
 ];
 
 /// Who an object is. What the API server itself writes (`uid`, `managedFields`, ...) is left out, and so is `status`.

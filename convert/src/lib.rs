@@ -2,6 +2,7 @@
 //!
 //! - [`keda`]: KEDA's objects and those of its HTTP add-on; also what a scaler does with objects that it watches.
 //! - [`hpa`]: those of HorizontalPodAutoscalers.
+//! - [`knative`]: those of Knative's Services and Revisions.
 //! - [`set`]: whole files of all of them: YAML in, YAML with comments and a report out.
 //! - [`gateway`]: queries that no longer see a workload once Rouse stands before it.
 //! - [`read`], [`write`]: YAML to values and back, with comments.
@@ -12,6 +13,7 @@ mod fields;
 pub mod gateway;
 pub mod hpa;
 pub mod keda;
+pub mod knative;
 mod kubernetes;
 mod node;
 mod note;

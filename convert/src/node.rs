@@ -81,6 +81,21 @@ impl Node {
         }
     }
 
+    /// Without fields that are null, which to Kubernetes are not there.
+    pub(crate) fn without_nulls(&self) -> Self {
+        match self {
+            Self::List(nodes) => Self::List(nodes.iter().map(Self::without_nulls).collect()),
+            Self::Map(fields) => Self::Map(
+                fields
+                    .iter()
+                    .filter(|(_, node)| *node != Self::Null)
+                    .map(|(key, node)| (key.clone(), node.without_nulls()))
+                    .collect(),
+            ),
+            scalar => scalar.clone(),
+        }
+    }
+
     /// What kind of value it is, for people.
     pub(crate) fn described(&self) -> String {
         match self {

@@ -91,7 +91,8 @@ proptest! {
         }
         let text = rouse_convert::write::yaml(&object, &[]);
         let output = set::convert(&[("a.yaml".to_owned(), text)]).map_err(|problems| TestCaseError::fail(format!("{problems:?}")))?;
-        prop_assert!(documents(&output.yaml).is_ok());
+        let read = documents(&output.yaml);
+        prop_assert!(read.is_ok(), "{read:?} of {}", output.yaml);
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub(crate) enum Command {
     Crd,
     /// Say everything that is wrong in files, without serving them
     Check(CheckArgs),
-    /// Turn manifests of KEDA and HPAs into ScaledWorkloads, with a comment beside whatever changes
+    /// Turn manifests of KEDA, Knative and HPAs into ScaledWorkloads, with a comment beside whatever changes
     Convert(ConvertArgs),
     /// Say why a workload has as many replicas as it has
     Explain(ExplainArgs),

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{Fate, FateKind, Item, origin};
+use super::Item;
+use super::fate::{Fate, FateKind, origin};
 use crate::note::NoteKind;
 
 /// A line for each document, indented lines for what is not as it was, and a last line that counts.

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 Examples:
   rouse convert keda/ > rouse.yaml                     every *.yaml and *.yml in the folder
   kubectl get so,ta,hpa -A -o yaml | rouse convert     from a cluster
+  kubectl get ksvc,revision -A -o yaml | rouse convert
   rouse convert --report left.txt a.yaml > b.yaml
 
-Read: KEDA's ScaledObject, TriggerAuthentication and ClusterTriggerAuthentication, its HTTP add-on's HTTPScaledObject and InterceptorRoute, and
-HorizontalPodAutoscalers. Give what they refer to, too: credentials, routes, and the Deployment when a trigger uses its environment. Other documents go
+Read: KEDA's ScaledObject, TriggerAuthentication and ClusterTriggerAuthentication, its HTTP add-on's HTTPScaledObject and InterceptorRoute,
+HorizontalPodAutoscalers, and Knative's Services with the Revisions that their traffic names (each becomes a Deployment, a Service, a ScaledWorkload; the
+Service's hosts and split a VirtualService of Istio). Give what they refer to, too: credentials, routes, and the Deployment when a trigger uses its environment. Other documents go
 through as they are. A comment stands beside each line that does not mean what it meant; the report names what has no counterpart, and every mistake.
 What the API server writes (status, uid, managedFields, ...) is left out.
 
