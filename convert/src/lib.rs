@@ -4,6 +4,7 @@
 //! - [`hpa`]: those of HorizontalPodAutoscalers.
 //! - [`knative`]: those of Knative's Services and Revisions.
 //! - [`set`]: whole files of all of them: YAML in, YAML with comments and a report out.
+//! - [`lint`]: what makes wakes slow.
 //! - [`gateway`]: queries that no longer see a workload once Rouse stands before it.
 //! - [`read`], [`write`]: YAML to values and back, with comments.
 //!
@@ -15,6 +16,7 @@ pub mod hpa;
 pub mod keda;
 pub mod knative;
 mod kubernetes;
+pub mod lint;
 mod node;
 mod note;
 mod outcome;

@@ -100,6 +100,9 @@ Examples:
   rouse check workloads/             every *.yaml and *.yml in the folder, not in folders within it
   rouse check --cluster workloads/   the same, for workloads of a cluster
 
+With --cluster other documents may stand beside the workloads: of a Deployment that one of them scales (of each, when there is no workload) it says
+what makes its wakes slow. Hints, like a query of a gateway's counter that sees nothing of requests through Rouse, are no mistakes.
+
 Exit status: 0 when all is well, 2 with the problems on standard error, one a line.")]
 pub(crate) struct CheckArgs {
     /// Files, or folders of *.yaml and *.yml; together they are one set

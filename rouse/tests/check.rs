@@ -135,3 +135,87 @@ fn what_runs_in_a_cluster_is_checked_for_a_cluster() {
         assert!(told, "{stderr}");
     }
 }
+
+#[test]
+fn deployments_are_looked_at_for_slow_wakes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("all.yaml");
+    let text = "\
+# Of a cluster.
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: slow}
+spec:
+  template:
+    spec:
+      enableServiceLinks: false
+      containers:
+      - {name: a, image: a, readinessProbe: {exec: {command: [ready]}, initialDelaySeconds: 3}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: other}
+---
+apiVersion: rouse.dev/v1alpha1
+kind: ScaledWorkload
+metadata: {name: slow}
+spec:
+  http: {hosts: [slow.example.com]}
+  triggers:
+  - prometheus:
+      serverAddress: http://prometheus:9090
+      query: sum(rate(istio_requests_total{destination_app=\"slow\"}[2m]))
+      perReplica: 12
+";
+    fs::write(&file, text).unwrap();
+    let (code, stdout, stderr) = check_with(&["--cluster"], &[&file]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    let begin = format!(
+        "{}:1: Deployment slow: spec.template.spec.containers[0]",
+        file.display()
+    );
+    for field in [
+        "imagePullPolicy",
+        "readinessProbe.exec",
+        "readinessProbe.initialDelaySeconds",
+        "readinessProbe.periodSeconds",
+    ] {
+        let begin = format!("{begin}.{field}: ");
+        assert!(
+            stdout.lines().any(|line| line.starts_with(&begin)),
+            "{field}: {stdout}"
+        );
+    }
+    let blind = "default/slow: spec.triggers[0].prometheus.query: istio_requests_total";
+    assert!(stdout.contains(blind), "{stdout}");
+    assert!(
+        stdout.ends_with("all is well: 1 workload, 2 other documents, 5 hints\n"),
+        "{stdout}"
+    );
+    // A mistake keeps its line.
+    fs::write(&file, text.replace("hosts", "hostz")).unwrap();
+    let (code, _, stderr) = check_with(&["--cluster"], &[&file]);
+    assert_eq!(code, 2);
+    assert!(
+        stderr.contains(&format!("{}:20: ", file.display())),
+        "{stderr}"
+    );
+    // Standalone another kind is a mistake: it would not be served.
+    let (code, _, stderr) = check(&[&file]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("Deployment"), "{stderr}");
+}
+
+#[test]
+fn a_misspelt_kind_is_not_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bad.yaml");
+    fs::write(
+        &file,
+        "apiVersion: rouse.dev/v1alpha1\nkind: ScaledWorklod\nmetadata: {name: a}\nspec: {}\n",
+    )
+    .unwrap();
+    let (code, _, stderr) = check_with(&["--cluster"], &[&file]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("ScaledWorklod"), "{stderr}");
+}

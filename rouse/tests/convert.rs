@@ -51,13 +51,31 @@ fn what_is_converted_is_checked_without_a_mistake() {
     );
     let file = folder.path().join("made.yaml");
     fs::write(&file, yaml).unwrap();
+    assert_eq!(check(&file), "all is well: 1 workload\n");
+}
+
+fn check(file: &Path) -> String {
     let checked = Command::new(env!("CARGO_BIN_EXE_rouse"))
         .args(["check", "--cluster"])
-        .arg(&file)
+        .arg(file)
         .output()
         .unwrap();
-    let text = String::from_utf8(checked.stdout).unwrap();
-    assert_eq!(text, "all is well: 1 workload\n");
+    let told = String::from_utf8(checked.stderr).unwrap();
+    assert!(checked.status.success(), "{}: {told}", file.display());
+    String::from_utf8(checked.stdout).unwrap()
+}
+
+#[test]
+fn everything_that_is_kept_is_checked_as_it_is() {
+    let kept = fs::read_dir(fixture("../golden")).unwrap();
+    let kept = kept.map(|entry| entry.unwrap().path());
+    let kept = kept.filter(|path| path.extension().is_some_and(|end| end == "yaml"));
+    let mut count = 0;
+    for file in kept {
+        assert!(check(&file).contains("all is well"));
+        count += 1;
+    }
+    assert!(count > 5);
 }
 
 #[test]
