@@ -3,6 +3,7 @@
 //! The types hold what was written, with scalars (durations, hosts, quantities) already checked one by one. What is left
 //! out stays `None`: defaults and rules between fields belong to [`crate::load`].
 
+mod asked;
 mod credential;
 mod http;
 mod process;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use asked::{AnswerFormat, ApiKey, ExternalScaler, MetricsApi};
 pub use credential::{BasicSpec, CredentialSpec, SecretKey, ServerTls};
 pub use http::{
     Concurrency, HoldSpec, HttpSpec, PortRef, ProtocolSpec, Readiness, RequestRate, RouteSpec,
@@ -28,8 +30,8 @@ pub use process::{
 };
 pub use scalar::{
     ApiVersion, CronExpression, Duration, HeaderName, HeaderValue, Host, Kind, Method, Name,
-    Network, NotNegative, ObjectName, Path, Positive, Quantity, ServerUrl, StatusCode, UserAgent,
-    ZoneName,
+    Network, NotNegative, ObjectName, Path, Positive, Quantity, RequestUrl, ServerUrl, StatusCode,
+    UserAgent, ZoneName,
 };
 pub(crate) use scalar::{LONGEST_NAME, NAME};
 pub use spec::{Behavior, LightSleep, Mode, OnDelete, Replicas, ScaleIn, Sleep, Spec, TargetSpec};

@@ -19,7 +19,8 @@ pub use route::{HeaderMatch, HostPattern, InvalidHost, InvalidPath, PathPrefix, 
 pub use scale::{OnDelete, Scale};
 pub use tls::{Tls, TlsFiles};
 pub use trigger::{
-    Access, Asked, Credential, Cron, Polled, Query, Queue, Resource, Source, Trigger, Usage,
+    Access, Asked, Credential, Cron, External, KeyIn, MetricsApi, Polled, Query, Queue, Resource,
+    Source, Trigger, Usage,
 };
 
 /// One thing that scales, as the scaler sees it.

@@ -6,12 +6,19 @@
 mod access;
 mod allowed;
 mod credential;
+mod document;
+mod exposition;
+mod external;
+mod metrics_api;
 mod percent;
 mod poll;
+mod pools;
 mod prometheus;
+mod push;
 mod sqs;
 #[cfg(test)]
 mod tests;
+pub mod wire;
 
 use std::sync::Arc;
 
@@ -28,6 +35,7 @@ pub(crate) use poll::Poller;
 pub(crate) struct Context<P> {
     pub(crate) platform: Arc<P>,
     http: Http,
+    external: external::Clients,
     queues: sqs::Clients,
     allowed: Allowed,
 }
@@ -37,14 +45,23 @@ impl<P: Platform> Context<P> {
         Self {
             platform,
             http: Http::default(),
+            external: external::Clients::default(),
             queues: sqs::Clients::default(),
             allowed,
         }
     }
 
-    /// The value, or why there is none: a sentence, without anything secret. Has no deadline of its own.
-    async fn read(&self, workload: &WorkloadId, polled: &Polled) -> Result<f64, String> {
+    /// The value, or why there is none: a sentence, without anything secret. `pushed`: its source has just said that there is something to
+    /// do. Has no deadline of its own.
+    async fn read(
+        &self,
+        workload: &WorkloadId,
+        polled: &Polled,
+        pushed: bool,
+    ) -> Result<f64, String> {
         match &polled.of {
+            Asked::MetricsApi(api) => metrics_api::read(self, workload, api).await,
+            Asked::External(external) => external::read(self, workload, external, pushed).await,
             Asked::Prometheus(query) => prometheus::read(self, workload, query).await,
             Asked::Sqs(queue) => sqs::read(self, workload, queue).await,
             Asked::Usage(usage) => self.platform.usage(workload, usage, polled.target).await,

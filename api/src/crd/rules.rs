@@ -1,5 +1,7 @@
 //! What a schema of types can't say: contradictions between fields, and what this version doesn't do in a cluster.
 
+mod triggers;
+
 use serde_json::{Map, Value, json};
 
 use crate::load::resolve::{
@@ -16,8 +18,6 @@ const NEVER: &str = "false";
 const LONGER: &str = "!self.matches('^(0+(h|m|s|ms))+$')";
 const LONGER_WANTED: &str = "is 0s: it must be longer";
 const ABOVE_ONE: &str = "must be above 1: with 1 the count could never change";
-const SECRET: &str = "has(self.secret) && !has(self.file)";
-const SECRET_WANTED: &str = "write secret: {name: ..., key: ...}";
 
 const RULES: &[Rule] = &[
     (
@@ -87,90 +87,6 @@ const RULES: &[Rule] = &[
         "!has(self.triggers) || !has(self.replicas) || !has(self.replicas.max) || self.triggers.all(t, (!has(t.cron) || t.cron.replicas <= self.replicas.max) && (!has(t.fallback) || t.fallback.replicas <= self.replicas.max))",
         "a trigger asks for more than replicas.max: there are never more",
         ".triggers",
-    ),
-    (
-        "triggers[].sqs.queueURL",
-        "self.matches('^https?://[^/]+/[^/]+/[^/]+/?$')",
-        "is not a queue's URL; write one such as https://sqs.ap-northeast-1.amazonaws.com/123456789012/orders",
-        "",
-    ),
-    (
-        "triggers[].cpu",
-        "has(self.utilization) != has(self.average)",
-        "write percent of what is requested, or an amount per pod",
-        "",
-    ),
-    (
-        "triggers[].memory",
-        "has(self.utilization) != has(self.average)",
-        "write percent of what is requested, or an amount per pod",
-        "",
-    ),
-    ("triggers[].sqs.keys.id", SECRET, SECRET_WANTED, ""),
-    ("triggers[].sqs.keys.secret", SECRET, SECRET_WANTED, ""),
-    ("triggers[].sqs.keys.session", SECRET, SECRET_WANTED, ""),
-    (
-        "triggers[]",
-        "!has(self.cron) || (!has(self.pollInterval) && !has(self.fallback))",
-        "is not for cron, which is always known; leave it out",
-        ".cron",
-    ),
-    (
-        "triggers[].pollInterval",
-        "duration(self) >= duration('1s') && duration(self) <= duration('1h')",
-        "must be from 1s to 1h",
-        "",
-    ),
-    (
-        "triggers[].prometheus",
-        "has(self.perReplica) != has(self.total)",
-        "write how much one replica takes, or what the whole shall be",
-        "",
-    ),
-    (
-        "triggers[].prometheus",
-        "!(has(self.bearer) && has(self.basic))",
-        "stands together with bearer: write one of them",
-        ".basic",
-    ),
-    (
-        "triggers[].prometheus.timeout",
-        "duration(self) >= duration('100ms') && duration(self) <= duration('30s')",
-        "must be from 100ms to 30s",
-        "",
-    ),
-    (
-        "triggers[].prometheus.tls",
-        "has(self.certificate) == has(self.key)",
-        "write both or none",
-        "",
-    ),
-    ("triggers[].prometheus.bearer", SECRET, SECRET_WANTED, ""),
-    (
-        "triggers[].prometheus.basic.password",
-        SECRET,
-        SECRET_WANTED,
-        "",
-    ),
-    ("triggers[].prometheus.tls.ca", SECRET, SECRET_WANTED, ""),
-    (
-        "triggers[].prometheus.tls.certificate",
-        SECRET,
-        SECRET_WANTED,
-        "",
-    ),
-    ("triggers[].prometheus.tls.key", SECRET, SECRET_WANTED, ""),
-    (
-        "triggers[].cron",
-        "self.start != self.end",
-        "is the same as start: the window would never end; write when it ends, or replicas.min for one that is always",
-        ".end",
-    ),
-    (
-        "triggers[]",
-        "(has(self.sqs) ? 1 : 0) + (has(self.prometheus) ? 1 : 0) + (has(self.cron) ? 1 : 0) + (has(self.pods) ? 1 : 0) + (has(self.cpu) ? 1 : 0) + (has(self.memory) ? 1 : 0) == 1",
-        "write exactly one",
-        "",
     ),
     (
         "wakes",
@@ -286,8 +202,11 @@ pub(super) fn add(spec: &mut Value) -> Vec<String> {
             node.insert(field.to_owned(), value.clone());
         });
     }
-    for (path, rule, message, field) in RULES {
-        at(path, &|node| {
+    let own = RULES
+        .iter()
+        .map(|(path, rule, message, field)| ((*path).to_owned(), *rule, *message, *field));
+    for (path, rule, message, field) in own.chain(triggers::rules()) {
+        at(&path, &|node| {
             let rules = node.entry("x-kubernetes-validations");
             let rules = rules.or_insert_with(|| json!([]));
             let mut added = json!({"rule": rule, "message": message});

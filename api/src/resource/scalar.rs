@@ -22,7 +22,7 @@ pub use quantity::Quantity;
 pub use request::{Method, Network, UserAgent};
 pub use route::{HeaderName, HeaderValue, Host, Path};
 pub(crate) use schema::{LONGEST_NAME, NAME};
-pub use url::ServerUrl;
+pub use url::{RequestUrl, ServerUrl};
 
 /// `From` into the written form, `Display` of it, for a newtype of text.
 macro_rules! written_as_text {

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BasicSpec, CredentialSpec, CronExpression, Duration, HeaderName, HeaderValue, NotNegative,
-    ObjectName, Positive, Quantity, ServerTls, ServerUrl, ZoneName,
+    BasicSpec, CredentialSpec, CronExpression, Duration, ExternalScaler, HeaderName, HeaderValue,
+    MetricsApi, NotNegative, ObjectName, Positive, Quantity, ServerTls, ServerUrl, ZoneName,
 };
 
 /// A source of demand other than HTTP. Exactly one.
@@ -30,6 +30,15 @@ pub struct Trigger {
     /// The memory that its pods use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<UsageTrigger>,
+    /// A number in what a URL answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_api: Option<MetricsApi>,
+    /// A scaler of its own, asked for each value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external: Option<ExternalScaler>,
+    /// The same, which also says by itself when there is something to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_push: Option<ExternalScaler>,
     /// How often it is read. 1s to 1h. Absent: 15s. Not for cron.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub poll_interval: Option<Duration>,

@@ -3,6 +3,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::resource::AnswerFormat;
 use crate::schedule::Schedule;
 
 /// A source of demand other than HTTP.
@@ -58,6 +59,10 @@ pub enum Asked {
     Prometheus(Box<Query>),
     /// A queue of Amazon SQS.
     Sqs(Box<Queue>),
+    /// A URL that answers with the value somewhere in it.
+    MetricsApi(Box<MetricsApi>),
+    /// A scaler of its own, by its address. What it says is in replicas: its target is 1.
+    External(Box<External>),
     /// The platform: what the workload's own pods use.
     Usage(Usage),
     /// The platform: how many pods of the workload's namespace have these labels and have not ended.
@@ -74,6 +79,32 @@ pub struct Query {
     /// No result is 0; otherwise it is unknown.
     pub empty_is_zero: bool,
     /// What is sent with it.
+    pub access: Access,
+}
+
+/// A number in what a URL answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricsApi {
+    /// What is asked for.
+    pub url: String,
+    /// What the answer is written in.
+    pub format: AnswerFormat,
+    /// Where in it the number is.
+    pub location: String,
+    /// What is sent with it.
+    pub access: Access,
+}
+
+/// A gRPC service with KEDA's contract for external scalers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct External {
+    /// Its base URL.
+    pub address: String,
+    /// Told to it with each question.
+    pub metadata: BTreeMap<String, String>,
+    /// It also says by itself when there is something to do.
+    pub push: bool,
+    /// Whom to trust, and who to be.
     pub access: Access,
 }
 
@@ -136,10 +167,21 @@ pub struct Access {
     pub bearer: Option<Credential>,
     /// A user's name and password.
     pub basic: Option<(String, Credential)>,
+    /// A key by its name.
+    pub key: Option<(KeyIn, String, Credential)>,
     /// Whom to trust; `None`: whom the system trusts.
     pub ca: Option<Credential>,
     /// The client's certificate and its key.
     pub identity: Option<(Credential, Credential)>,
+}
+
+/// Where a key goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyIn {
+    /// Into a header.
+    Header,
+    /// Into the URL's query.
+    Query,
 }
 
 /// Where something secret is.
@@ -160,6 +202,9 @@ impl Source {
             Self::Polled(polled) => match polled.of {
                 Asked::Prometheus(_) => "prometheus",
                 Asked::Sqs(_) => "sqs",
+                Asked::MetricsApi(_) => "metricsApi",
+                Asked::External(ref external) if external.push => "externalPush",
+                Asked::External(_) => "external",
                 Asked::Usage(ref usage) => usage.resource.word(),
                 Asked::Pods(_) => "pods",
             },

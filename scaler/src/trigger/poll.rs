@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Context;
+use super::push::Pushes;
 use crate::controller::Event;
 use crate::platform::Platform;
 
@@ -22,6 +23,9 @@ const APART: Duration = Duration::from_millis(10);
 /// Near its threshold a value is asked for so many times as often, but not more often than each second.
 const NEAR: u32 = 4;
 const LEAST: Duration = Duration::from_secs(1);
+
+/// However often a source says that there is something to do.
+const PUSHED_APART: Duration = Duration::from_millis(250);
 
 /// A source that fails is asked less and less often, down to this.
 const MOST_PAUSE: Duration = Duration::from_secs(60);
@@ -113,9 +117,10 @@ struct Task<P> {
 impl<P: Platform> Task<P> {
     async fn run(self, polled: Polled, first: Duration) {
         sleep(first).await;
-        let mut pace = Pace::default();
+        let pushes = Pushes::of(&self.context, &self.workload, &polled.of);
+        let (mut pace, mut pushed) = (Pace::default(), false);
         loop {
-            let read = self.read(&polled).await;
+            let read = self.read(&polled, pushed).await;
             let pause = pace.next(&polled, read.as_ref().ok().copied());
             let event = Event::Read {
                 workload: self.workload.clone(),
@@ -126,15 +131,19 @@ impl<P: Platform> Task<P> {
                 return;
             }
             // Those that were together for once do not stay so.
-            sleep(pause.mul_f64(0.9 + 0.2 * fastrand::f64())).await;
+            let pause = pause.mul_f64(0.9 + 0.2 * fastrand::f64());
+            sleep(PUSHED_APART.min(pause)).await;
+            pushed = timeout(pause.saturating_sub(PUSHED_APART), pushes.next())
+                .await
+                .is_ok();
         }
     }
 
-    async fn read(&self, polled: &Polled) -> Result<f64, String> {
+    async fn read(&self, polled: &Polled, pushed: bool) -> Result<f64, String> {
         let Ok(_permit) = self.parallel.acquire().await else {
             return Err("the scaler stops".to_owned());
         };
-        let read = self.context.read(&self.workload, polled);
+        let read = self.context.read(&self.workload, polled, pushed);
         match timeout(polled.timeout, read).await {
             Ok(read) => read,
             Err(_) => Err(format!(

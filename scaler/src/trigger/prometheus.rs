@@ -5,11 +5,9 @@ use rouse_api::workload::{Query, WorkloadId};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::access::refused;
 use super::{Context, percent};
 use crate::platform::Platform;
-
-/// Characters of a server's own words.
-const TOLD: usize = 200;
 
 pub(super) async fn read<P: Platform>(
     context: &Context<P>,
@@ -52,8 +50,7 @@ pub(super) fn value(status: StatusCode, body: &[u8], empty_is_zero: bool) -> Res
     if status != StatusCode::OK {
         let own = answer.and_then(|answer| answer.error);
         let own = own.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
-        let own: String = own.trim().chars().take(TOLD).collect();
-        return Err(format!("the server answers {status}: {own}"));
+        return Err(refused(status, &own));
     }
     let answer = answer.ok_or("the answer is not one of Prometheus' API")?;
     let data = answer.data.ok_or("the answer has no data")?;

@@ -1,3 +1,5 @@
+mod formats;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

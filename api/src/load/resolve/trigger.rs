@@ -50,13 +50,16 @@ fn has_one_source(document: &mut Document, trigger: &resource::Trigger, at: &Fie
         trigger.pods.is_some(),
         trigger.cpu.is_some(),
         trigger.memory.is_some(),
+        trigger.metrics_api.is_some(),
+        trigger.external.is_some(),
+        trigger.external_push.is_some(),
     ];
     let count = given.iter().filter(|given| **given).count();
     if count != 1 && !document.touched(at) {
         document.refuse(
             at,
             format!(
-                "has {count} of sqs, prometheus, cron, pods, cpu and memory; write exactly one"
+                "has {count} of sqs, prometheus, cron, pods, cpu, memory, metricsApi, external and externalPush; write exactly one"
             ),
         );
     }

@@ -596,7 +596,7 @@ fn what_later_versions_bring_is_checked_too() {
             &[
                 (
                     "6: spec.triggers[0]",
-                    "has 0 of sqs, prometheus, cron, pods, cpu and memory",
+                    "has 0 of sqs, prometheus, cron, pods, cpu, memory, metricsApi, external and externalPush",
                 ),
                 ("6: spec.triggers[1].cron.timezone", "is missing"),
                 (

@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{
     ApiVersion, CronExpression, Duration, HeaderName, HeaderValue, Host, Kind, Method, Name,
-    Network, NotNegative, ObjectName, Path, Positive, Quantity, ServerUrl, StatusCode, UserAgent,
-    ZoneName,
+    Network, NotNegative, ObjectName, Path, Positive, Quantity, RequestUrl, ServerUrl, StatusCode,
+    UserAgent, ZoneName,
 };
 use crate::resource::PortRef;
 use crate::schedule::{LONGEST_EXPRESSION, LONGEST_ZONE};
@@ -129,6 +129,11 @@ schema! {
     ServerUrl: {
         "type": "string",
         "pattern": "^https?://([^/?#@:\\[\\]\\x00-\\x20\\x7f]+(:[0-9]{1,5})?|\\[[0-9A-Fa-f:.]{2,45}\\](:[0-9]{1,5})?)(/[^?#@\\x00-\\x20\\x7f]*)?$",
+        "maxLength": super::url::LONGEST_URL
+    },
+    RequestUrl: {
+        "type": "string",
+        "pattern": "^https?://([^/?#@:\\[\\]\\x00-\\x20\\x7f]+(:[0-9]{1,5})?|\\[[0-9A-Fa-f:.]{2,45}\\](:[0-9]{1,5})?)(/[^?#@\\x00-\\x20\\x7f]*)?([?][^#\\x00-\\x20\\x7f]*)?$",
         "maxLength": super::url::LONGEST_URL
     },
     ZoneName: {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_+/-]*$", "maxLength": LONGEST_ZONE},

@@ -59,3 +59,39 @@ impl fmt::Display for ServerUrl {
 }
 
 super::written_as_text!(ServerUrl);
+
+/// What is asked for: `http://api.team:8080/stats?of=jobs`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RequestUrl(String);
+
+impl RequestUrl {
+    /// As written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for RequestUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let (server, query) = text.split_once('?').unwrap_or((&text, ""));
+        let in_query = |c: u8| c.is_ascii_graphic() && !b"#\"<>\\^`{|}".contains(&c);
+        if text.len() <= LONGEST_URL && ServerUrl::is_one(server) && query.bytes().all(in_query) {
+            return Ok(Self(text));
+        }
+        Err(format!(
+            "{text:?} is not a URL; write one such as http://api:8080/stats, without a password"
+        ))
+    }
+}
+
+impl fmt::Display for RequestUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+super::written_as_text!(RequestUrl);

@@ -1,6 +1,9 @@
 //! Triggers whose value is asked for.
 
+mod access;
 mod credential;
+mod external;
+mod metrics_api;
 mod prometheus;
 mod sqs;
 mod usage;
@@ -64,12 +67,8 @@ pub(super) fn polled(
         let at = at.key("prometheus");
         let (target, total) = target(document, given.per_replica, given.total, &at)?;
         let of = prometheus::prometheus(document, given, mode, &at);
-        let timeout = given.timeout.map(resource::Duration::get);
-        if timeout.is_some_and(|timeout| !QUERY_TIMEOUT.contains(&timeout)) {
-            document.refuse(&at.key("timeout"), "must be from 100ms to 30s");
-        }
         return Some(Polled {
-            timeout: timeout.unwrap_or(ANSWERED_WITHIN),
+            timeout: timeout(document, given.timeout, &at),
             ..common(
                 Asked::Prometheus(Box::new(of)),
                 target,
@@ -77,6 +76,27 @@ pub(super) fn polled(
                 given.activation,
             )
         });
+    }
+    if let Some(given) = &trigger.metrics_api {
+        let at = at.key("metricsApi");
+        let (target, total) = target(document, given.per_replica, given.total, &at)?;
+        let of = Asked::MetricsApi(Box::new(metrics_api::metrics_api(
+            document, given, mode, &at,
+        )));
+        return Some(Polled {
+            timeout: timeout(document, given.timeout, &at),
+            ..common(of, target, total, given.activation)
+        });
+    }
+    for (given, push) in [(&trigger.external, false), (&trigger.external_push, true)] {
+        if let Some(given) = given {
+            let at = at.key(if push { "externalPush" } else { "external" });
+            let of = external::external(document, given, push, (mode, &at));
+            return Some(Polled {
+                timeout: timeout(document, given.timeout, &at),
+                ..common(Asked::External(Box::new(of)), 1.0, false, None)
+            });
+        }
     }
     if let Some(given) = &trigger.sqs {
         let of = sqs::sqs(document, given, mode, &at.key("sqs"));
@@ -104,6 +124,14 @@ pub(super) fn polled(
     let given = trigger.pods.as_ref()?;
     let of = Asked::Pods(pods(document, given, mode, &at.key("pods")));
     Some(common(of, given.per_replica.get(), false, given.activation))
+}
+
+fn timeout(document: &mut Document, given: Option<resource::Duration>, at: &FieldPath) -> Duration {
+    let timeout = given.map(resource::Duration::get);
+    if timeout.is_some_and(|timeout| !QUERY_TIMEOUT.contains(&timeout)) {
+        document.refuse(&at.key("timeout"), "must be from 100ms to 30s");
+    }
+    timeout.unwrap_or(ANSWERED_WITHIN)
 }
 
 fn target(
