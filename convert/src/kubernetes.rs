@@ -78,7 +78,10 @@ fn texts(fields: &[(String, Node)]) -> impl Iterator<Item = (String, String)> {
 
 /// The environment of the containers of a workload's Pods.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Environment(Vec<Container>);
+pub(crate) struct Environment {
+    containers: Vec<Container>,
+    service_account: Option<String>,
+}
 
 #[derive(Debug, Clone, PartialEq)]
 struct Container {
@@ -102,13 +105,23 @@ pub(crate) enum Variable {
 impl Environment {
     /// Of anything with a Pod's template.
     pub(crate) fn of(object: &Node) -> Self {
-        let containers = object.list("spec.template.spec.containers");
-        Self(containers.iter().map(container).collect())
+        let spec = "spec.template.spec";
+        let containers = object.list(&format!("{spec}.containers"));
+        let account = object.text(&format!("{spec}.serviceAccountName"));
+        Self {
+            containers: containers.iter().map(container).collect(),
+            service_account: account.map(str::to_owned),
+        }
+    }
+
+    /// As whom the Pods run.
+    pub(crate) fn service_account(&self) -> Option<&str> {
+        self.service_account.as_deref()
     }
 
     /// In the container of that name, unless said in the first one.
     pub(crate) fn variable(&self, container: Option<&str>, name: &str) -> Option<Variable> {
-        let mut all = self.0.iter();
+        let mut all = self.containers.iter();
         let container = match container {
             None => all.next(),
             Some(wanted) => all.find(|container| container.name == wanted),

@@ -45,11 +45,18 @@ struct Item {
     text: Option<String>,
 }
 
+/// What is wished of the outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wishes {
+    /// Every workload only observes: it says what it would have done, and scales nothing.
+    pub observe: bool,
+}
+
 /// Converts files: pairs of a file's name, for messages, and its text.
 ///
 /// # Errors
 /// With every file that is not YAML; nothing is converted then.
-pub fn convert(files: &[(String, String)]) -> Result<Output, Vec<Problem>> {
+pub fn convert(files: &[(String, String)], wishes: Wishes) -> Result<Output, Vec<Problem>> {
     let items = items(files)?;
     let mut known = Known::default();
     let mut beside = knative::Known::default();
@@ -58,7 +65,11 @@ pub fn convert(files: &[(String, String)]) -> Result<Output, Vec<Problem>> {
     let mut together = Together::new(&items);
     let mut fates: Vec<Fate> = Vec::new();
     for (item, notes) in items.iter().zip(&mut notes_of) {
-        fates.push(together.fate(item, (&known, &beside), std::mem::take(notes)));
+        let mut fate = together.fate(item, (&known, &beside), std::mem::take(notes));
+        if wishes.observe {
+            fate.observe();
+        }
+        fates.push(fate);
     }
     together.keep_what_is_needed(&items, &mut fates);
     let is_complete = fates.iter().all(Fate::is_complete);

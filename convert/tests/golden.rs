@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rouse_api::load::{self, Mode};
 use rouse_convert::read::documents;
-use rouse_convert::set::{self, Output};
+use rouse_convert::set::{self, Output, Wishes};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -30,7 +30,7 @@ fn all() -> Vec<(String, Output)> {
     let convert = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let text = fs::read_to_string(path).unwrap();
-        let output = set::convert(&[(name.clone(), text)]).expect(&name);
+        let output = set::convert(&[(name.clone(), text)], Wishes::default()).expect(&name);
         (name, output)
     };
     let all: Vec<_> = paths.iter().map(convert).collect();

@@ -13,7 +13,8 @@ use std::path::Path;
 use proptest::prelude::*;
 use rouse_api::load;
 use rouse_convert::read::documents;
-use rouse_convert::{Node, keda, set};
+use rouse_convert::set::{self, Wishes};
+use rouse_convert::{Node, keda};
 use serde_json::Value;
 
 fn fixtures() -> Vec<Node> {
@@ -90,7 +91,7 @@ proptest! {
             prop_assert!(load::object(&value).is_ok());
         }
         let text = rouse_convert::write::yaml(&object, &[]);
-        let output = set::convert(&[("a.yaml".to_owned(), text)]).map_err(|problems| TestCaseError::fail(format!("{problems:?}")))?;
+        let output = set::convert(&[("a.yaml".to_owned(), text)], Wishes::default()).map_err(|problems| TestCaseError::fail(format!("{problems:?}")))?;
         let read = documents(&output.yaml);
         prop_assert!(read.is_ok(), "{read:?} of {}", output.yaml);
     }
@@ -109,6 +110,6 @@ proptest! {
 
     #[test]
     fn any_text(text in "(.|\n){0,200}") {
-        let _ = set::convert(&[("a.yaml".to_owned(), text)]);
+        let _ = set::convert(&[("a.yaml".to_owned(), text)], Wishes::default());
     }
 }

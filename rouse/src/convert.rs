@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
-use rouse_convert::set;
+use rouse_convert::set::{self, Wishes};
 
 use crate::cli::ConvertArgs;
 use crate::error::{BadFiles, Error};
@@ -30,7 +30,10 @@ pub(crate) fn run(args: &ConvertArgs) -> Result<(), Error> {
                 .map(|(path, text)| (path.display().to_string(), text)),
         );
     }
-    let output = set::convert(&texts).map_err(|problems| {
+    let wishes = Wishes {
+        observe: args.observe,
+    };
+    let output = set::convert(&texts, wishes).map_err(|problems| {
         let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Error::Usage(all.join("\n"))
     })?;

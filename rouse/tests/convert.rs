@@ -44,7 +44,10 @@ fn fixture(name: &str) -> PathBuf {
 fn what_is_converted_is_checked_without_a_mistake() {
     let folder = tempfile::tempdir().unwrap();
     let sqs = fs::read_to_string(fixture("issue-sqs.yaml")).unwrap();
+    let (_, observing, _) = convert(&["--observe"], &sqs);
     let (code, yaml, report) = convert(&[], &sqs);
+    assert_eq!(observing.replace("  mode: observe\n", ""), yaml);
+    assert_ne!(observing, yaml);
     assert_eq!(code, 0, "{report}");
     assert!(
         report.contains("ScaledObject sqs-worker (standard input:1): -> ScaledWorkload sqs-worker")

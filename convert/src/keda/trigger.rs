@@ -75,6 +75,8 @@ pub(super) fn trigger(
         trigger,
         authentication: authentication(object, trigger, known, notes)?,
         environment,
+        role: environment
+            .and_then(|environment| known.role(object.meta.in_namespace(), environment)),
         container: target.container.as_deref(),
         taken: Default::default(),
     };

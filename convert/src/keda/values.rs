@@ -20,6 +20,8 @@ pub(super) struct Values<'a> {
     pub(super) trigger: &'a Trigger,
     pub(super) authentication: Option<&'a Authentication>,
     pub(super) environment: Option<&'a Environment>,
+    /// The role of the target's own service account.
+    pub(super) role: Option<&'a str>,
     /// `envSourceContainerName`.
     pub(super) container: Option<&'a str>,
     pub(super) taken: BTreeSet<String>,

@@ -1,6 +1,7 @@
 //! What becomes of one object.
 
 use rouse_api::load::FieldPath;
+use rouse_api::resource::KIND;
 
 use super::Item;
 use crate::knative::{self, Manifests};
@@ -103,6 +104,19 @@ impl Fate {
                 comment: Some(comment),
             }],
             kind: FateKind::Kept,
+        }
+    }
+
+    /// Workloads that only observe.
+    pub(super) fn observe(&mut self) {
+        for written in &mut self.written {
+            if let Written::Made(node, _) = written
+                && node.text("kind") == Some(KIND)
+                && let Node::Map(fields) = node
+                && let Some((_, Node::Map(spec))) = fields.iter_mut().find(|(key, _)| key == "spec")
+            {
+                spec.insert(0, ("mode".to_owned(), Node::from("observe")));
+            }
         }
     }
 

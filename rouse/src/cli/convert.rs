@@ -20,6 +20,9 @@ pub(crate) struct ConvertArgs {
     /// Files, or folders of *.yaml and *.yml; - is standard input
     #[arg(value_name = "PATH", default_value = "-")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Write mode: observe into each workload: it says what it would have done, and scales nothing
+    #[arg(long, env = "ROUSE_OBSERVE")]
+    pub(crate) observe: bool,
     /// Where the report goes instead of standard error
     #[arg(long, env = "ROUSE_REPORT", value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,

@@ -97,15 +97,25 @@ fn who(values: &mut Values<'_>, notes: &mut Notes) -> Option<Who> {
         .and_then(|given| given.identity.as_ref())
     {
         let at = values.trigger.at.key("authenticationRef");
-        if identity.of_workload && identity.role.is_none() {
-            let message = format!(
-                "podIdentity {} takes the role of the workload's own service account (eks.amazonaws.com/role-arn), which Rouse does not look at; write it as roleARN, and let it trust the scaler's",
-                identity.provider
-            );
-            notes.lost_at(&at, values.to.key("sqs"), message);
+        let role = identity.role.clone();
+        let own = values
+            .role
+            .filter(|_| identity.of_workload)
+            .map(str::to_owned);
+        if identity.of_workload && role.is_none() {
+            let message = match &own {
+                Some(_) => {
+                    "the role of the workload's own service account: let it trust the scaler's identity"
+                }
+                None => {
+                    "podIdentity takes the role of the workload's own service account (eks.amazonaws.com/role-arn), whose manifest is not here: write it as roleARN, and let it trust the scaler's identity"
+                }
+            };
+            let line = values.to.key("sqs").key("roleARN");
+            notes.lost_at(&at, line, message);
         }
         return Some(Who {
-            role: identity.role.clone(),
+            role: role.or(own),
             keys: None,
         });
     }
