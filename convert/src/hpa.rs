@@ -5,16 +5,14 @@ mod behavior;
 use std::num::NonZeroU32;
 
 use rouse_api::load::FieldPath;
-use rouse_api::resource::{
-    API_VERSION, KIND, Replicas, ScaledWorkload, Spec, Trigger, UsageTrigger,
-};
+use rouse_api::resource::{Replicas, Spec, Trigger, UsageTrigger};
 
 use crate::fields::Fields;
 use crate::keda::{Target, metadata, target};
 use crate::kubernetes::Meta;
 use crate::node::Node;
 use crate::note::Notes;
-use crate::outcome::Converted;
+use crate::outcome::{Converted, workload};
 use crate::scalar::wanted;
 
 pub(crate) use behavior::{Behavior, stable_window};
@@ -77,13 +75,7 @@ pub fn convert(object: &Node) -> Converted {
         triggers,
         ..Spec::default()
     };
-    let resource = ScaledWorkload {
-        api_version: Some(API_VERSION.to_owned()),
-        kind: Some(KIND.to_owned()),
-        metadata,
-        spec: Some(spec),
-    };
-    Converted::checked(resource, notes)
+    Converted::checked(workload(metadata, spec), notes)
 }
 
 fn replicas(spec: &mut Fields<'_>, notes: &mut Notes) -> Replicas {

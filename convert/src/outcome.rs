@@ -1,7 +1,7 @@
 //! What came out of one object.
 
 use rouse_api::load::{self, FieldPath, Problem};
-use rouse_api::resource::ScaledWorkload;
+use rouse_api::resource::{API_VERSION, KIND, Metadata, ScaledWorkload, Spec};
 use serde_json::Value;
 
 use crate::note::{Note, NoteKind, Notes};
@@ -13,6 +13,16 @@ pub struct Converted {
     pub resource: Option<ScaledWorkload>,
     /// What is not as it was, in the order of the fields.
     pub notes: Vec<Note>,
+}
+
+/// A workload as it is written.
+pub(crate) fn workload(metadata: Metadata, spec: Spec) -> ScaledWorkload {
+    ScaledWorkload {
+        api_version: Some(API_VERSION.to_owned()),
+        kind: Some(KIND.to_owned()),
+        metadata,
+        spec: Some(spec),
+    }
 }
 
 impl Converted {

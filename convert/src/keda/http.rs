@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use rouse_api::load::FieldPath;
 use rouse_api::resource::{
-    self, API_VERSION, Concurrency, Dial, HttpSpec, KIND, OnDelete, Replicas, RequestRate,
-    RouteSpec, ScaledWorkload, ServiceRef, Spec, TimeoutsSpec, Upstream,
+    self, Concurrency, Dial, HttpSpec, OnDelete, Replicas, RequestRate, RouteSpec, ServiceRef,
+    Spec, TimeoutsSpec, Upstream,
 };
 
 use super::scaled_object::Target;
@@ -19,7 +19,7 @@ use crate::hpa::{self, Behavior};
 use crate::kubernetes::Meta;
 use crate::node::Node;
 use crate::note::{Note, Notes};
-use crate::outcome::Converted;
+use crate::outcome::{Converted, workload};
 use crate::scalar::{go_duration, seconds, wanted};
 
 pub(super) use object::scaled_object;
@@ -107,13 +107,7 @@ fn finish(
         behavior: Some(behavior),
         ..Spec::default()
     };
-    let resource = ScaledWorkload {
-        api_version: Some(API_VERSION.to_owned()),
-        kind: Some(KIND.to_owned()),
-        metadata,
-        spec: Some(spec),
-    };
-    Converted::checked(resource, notes)
+    Converted::checked(workload(metadata, spec), notes)
 }
 
 fn route_http(mut spec: Fields<'_>, notes: &mut Notes) -> Http {

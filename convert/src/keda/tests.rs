@@ -419,3 +419,116 @@ fn pods() {
     ];
     table("kubernetes-workload", &all, &rows);
 }
+
+#[test]
+fn metrics_api() {
+    let all =
+        json!({"url": "http://dummy:1230/api/v1/", "valueLocation": "metric", "targetValue": "42"});
+    let rows = [
+        (
+            json!({}),
+            Ok(
+                json!({"url": "http://dummy:1230/api/v1/", "valueLocation": "metric", "perReplica": 42.0, "activation": 0.0, "format": "json"}),
+            ),
+        ),
+        (
+            json!({"format": "prometheus", "valueLocation": "jobs{a=\"b\"}"}),
+            Ok(json!({"format": "prometheus"})),
+        ),
+        (
+            json!({"activationTargetValue": "15.5", "targetValue": "1.1"}),
+            Ok(json!({"perReplica": 1.1, "activation": 15.5})),
+        ),
+        (json!({"unsafeSsl": "false"}), Ok(json!({"format": "json"}))),
+        (json!({"url": null}), Err("metadata.url: is missing")),
+        (json!({"url": "dummy"}), Err("is not a URL")),
+        (
+            json!({"valueLocation": null}),
+            Err("metadata.valueLocation: is missing"),
+        ),
+        (
+            json!({"targetValue": null}),
+            Err("metadata.targetValue: is missing"),
+        ),
+        (json!({"targetValue": "aa"}), Err("metadata.targetValue")),
+        (
+            json!({"activationTargetValue": "aa"}),
+            Err("metadata.activationTargetValue"),
+        ),
+        (
+            json!({"format": "csv"}),
+            Err("json, yaml, xml or prometheus"),
+        ),
+        (json!({"unsafeSsl": "yes"}), Err("metadata.unsafeSsl")),
+        (json!({"authMode": "digest"}), Err("metadata.authMode")),
+        (json!({"authMode": "tls"}), Err("cert and key")),
+        (
+            json!({"aggregateFromKubeServiceEndpoints": "true"}),
+            Err("asks the one URL"),
+        ),
+    ];
+    table("metrics-api", &all, &rows);
+}
+
+#[test]
+fn metrics_api_with_credentials() {
+    let authentication = |parameters: &[&str]| {
+        let secrets: Vec<Value> = parameters
+            .iter()
+            .map(|key| json!({"parameter": key, "name": "s", "key": key}))
+            .collect();
+        json!({"apiVersion": "keda.sh/v1alpha1", "kind": "TriggerAuthentication", "metadata": {"name": "s"}, "spec": {"secretTargetRef": secrets}})
+    };
+    let made = |mode: Value, parameters: &[&str]| {
+        let all = json!({"url": "http://a/b", "valueLocation": "m", "targetValue": "1"});
+        let mut trigger = trigger("metrics-api", &all, &mode);
+        trigger["authenticationRef"] = json!({"name": "s"});
+        let made = become_of(&trigger, &[authentication(parameters)]);
+        made.unwrap_or_else(|told| panic!("{told:?}"))["metricsApi"].clone()
+    };
+    let of = |key: &str| json!({"secret": {"name": "s", "key": key}});
+    let key = made(json!({"authMode": "apiKey"}), &["apiKey"]);
+    assert_eq!(
+        key["apiKey"],
+        json!({"header": "X-API-KEY", "value": of("apiKey")})
+    );
+    let query = json!({"authMode": "apiKey", "method": "query", "keyParamName": "k"});
+    let key = made(query, &["apiKey"]);
+    assert_eq!(key["apiKey"], json!({"query": "k", "value": of("apiKey")}));
+    let bearer = made(json!({"authMode": "bearer"}), &["token"]);
+    assert_eq!(bearer["bearer"], of("token"));
+    let tls = made(json!({"authMode": "tls"}), &["ca", "cert", "key"]);
+    let wanted = json!({"ca": of("ca"), "certificate": of("cert"), "key": of("key")});
+    assert_eq!(tls["tls"], wanted);
+}
+
+#[test]
+fn external() {
+    for (kind, field) in [("external", "external"), ("external-push", "externalPush")] {
+        let all = json!({"scalerAddress": "scaler.team:9090", "queue": "orders"});
+        let made = become_of(&trigger(kind, &all, &json!({})), &[]).unwrap();
+        let wanted = json!({"address": "http://scaler.team:9090", "metadata": all});
+        assert_eq!(made[field], wanted);
+        let rows = [
+            (
+                json!({"enableTLS": "true"}),
+                Ok(json!({"address": "https://scaler.team:9090"})),
+            ),
+            (
+                json!({"scalerAddress": null}),
+                Err("metadata.scalerAddress: is missing"),
+            ),
+            (
+                json!({"scalerAddress": "a b"}),
+                Err("is not a server's address"),
+            ),
+            (json!({"enableTLS": "x"}), Err("metadata.enableTLS")),
+            (json!({"unsafeSsl": "true"}), Err("tls.ca")),
+            (
+                json!({"secretFromEnv": "SECRET"}),
+                Err("needs the variable SECRET"),
+            ),
+        ];
+        table(kind, &all, &rows);
+    }
+}

@@ -1,6 +1,9 @@
 //! Triggers: which types Rouse has, and what all of them have.
 
+mod access;
 mod cron;
+mod external;
+mod metrics_api;
 mod pods;
 mod prometheus;
 mod sqs;
@@ -18,12 +21,15 @@ use crate::note::Notes;
 use crate::scalar::seconds;
 
 /// The types that Rouse has, each with what makes one of it. Another one is a line here and a file.
-const TYPES: [(&str, Convert); 6] = [
+const TYPES: [(&str, Convert); 9] = [
     ("aws-sqs-queue", sqs::sqs),
     ("cpu", usage::cpu),
     ("cron", cron::cron),
+    ("external", external::external),
+    ("external-push", external::external_push),
     ("kubernetes-workload", pods::pods),
     ("memory", usage::memory),
+    ("metrics-api", metrics_api::metrics_api),
     ("prometheus", prometheus::prometheus),
 ];
 

@@ -3,9 +3,7 @@
 use std::num::NonZeroU32;
 
 use rouse_api::load::FieldPath;
-use rouse_api::resource::{
-    API_VERSION, KIND, Metadata, OnDelete, Replicas, ScaledWorkload, Spec, TargetSpec,
-};
+use rouse_api::resource::{Metadata, OnDelete, Replicas, Spec, TargetSpec};
 
 use super::http;
 use super::known::Known;
@@ -14,7 +12,7 @@ use super::trigger::{self, Bounds};
 use crate::kubernetes::Meta;
 use crate::node::Node;
 use crate::note::Notes;
-use crate::outcome::Converted;
+use crate::outcome::{Converted, workload};
 use crate::scalar::{seconds, wanted};
 
 /// KEDA's defaults.
@@ -88,13 +86,7 @@ pub(super) fn scaled_object(object: &Node, known: &Known) -> Converted {
     behavior.stable_window = stable_window.or(behavior.stable_window);
     spec.behavior = Some(behavior);
     spec.replicas = Some(replicas);
-    let resource = ScaledWorkload {
-        api_version: Some(API_VERSION.to_owned()),
-        kind: Some(KIND.to_owned()),
-        metadata,
-        spec: Some(spec),
-    };
-    Converted::checked(resource, notes)
+    Converted::checked(workload(metadata, spec), notes)
 }
 
 /// The route whose demand a trigger asks the HTTP add-on for; `None`: it is another trigger.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rouse_api::load::FieldPath;
 use rouse_api::resource::{
-    API_VERSION, Behavior, Concurrency, HoldSpec, Host, HttpSpec, KIND, ProtocolSpec, Replicas,
-    RequestRate, ScaledWorkload, ServiceRef, Spec, TargetSpec, TimeoutsSpec, Trigger, UsageTrigger,
+    Behavior, Concurrency, HoldSpec, Host, HttpSpec, ProtocolSpec, Replicas, RequestRate,
+    ScaledWorkload, ServiceRef, Spec, TargetSpec, TimeoutsSpec, Trigger, UsageTrigger,
 };
 
 use super::autoscaling::{Metric, Settings};
@@ -16,6 +16,7 @@ use crate::keda::metadata;
 use crate::kubernetes::Meta;
 use crate::node::Node;
 use crate::note::Notes;
+use crate::outcome;
 use crate::scalar::{seconds, wanted};
 
 /// Knative's, in seconds.
@@ -122,12 +123,7 @@ pub(super) fn workload(
         "spec.idleAfter",
         "Knative: a whole window without requests, and the retention period after it",
     );
-    ScaledWorkload {
-        api_version: Some(API_VERSION.to_owned()),
-        kind: Some(KIND.to_owned()),
-        metadata,
-        spec: Some(spec),
-    }
+    outcome::workload(metadata, spec)
 }
 
 fn behavior(settings: &Settings) -> Behavior {

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rouse_api::resource::{BasicSpec, Prometheus, ServerTls, Trigger, WhenEmpty};
+use rouse_api::resource::{Prometheus, Trigger, WhenEmpty};
 
+use super::access::{Access, unsafe_ssl};
 use super::{Bounds, is_average};
 use crate::gateway;
 use crate::keda::values::Values;
@@ -26,7 +27,7 @@ pub(super) fn prometheus(
     let threshold = values.positive("threshold", notes);
     let activation = values.number("activationThreshold", notes);
     let null_is_zero = values.flag("ignoreNullValues", true, notes);
-    let unsafe_ssl = values.flag("unsafeSsl", false, notes);
+    let unsafe_ssl = unsafe_ssl(values, notes);
     let headers = values.pairs("customHeaders", notes);
     let timeout = timeout(values, notes);
     let average = is_average(values, notes);
@@ -38,10 +39,7 @@ pub(super) fn prometheus(
         }
         threshold => threshold.ok()?,
     };
-    if unsafe_ssl.ok()? {
-        let message = "has no counterpart: certificates are checked; name the authority as tls.ca";
-        notes.lost(&at.key("unsafeSsl"), message);
-    }
+    unsafe_ssl.ok()?;
     ignored(values, notes);
     let (query, threshold) = (query?, threshold?);
     if let Some(advice) = gateway::advice(&query, threshold, &bounds.workload) {
@@ -134,64 +132,33 @@ fn ignored(values: &mut Values<'_>, notes: &mut Notes) {
 fn authenticate(values: &mut Values<'_>, made: &mut Prometheus, notes: &mut Notes) {
     let at = values.at.key("authModes");
     let modes = values.text("authModes").unwrap_or_default();
-    let mut tls = ServerTls::default();
-    if values.is_authenticated("ca") {
-        tls.ca = values.credential("ca", "prometheus.tls.ca", notes);
-    }
-    for mode in modes
-        .split(',')
-        .map(str::trim)
-        .filter(|mode| !mode.is_empty())
-    {
-        match mode {
-            "bearer" => {
-                made.bearer = values.credential("bearerToken", "prometheus.bearer", notes);
-            }
-            "basic" => {
-                let username = values.resolved("username", notes);
-                let password = values.credential("password", "prometheus.basic.password", notes);
-                let both = username.zip(password);
-                if both.is_none() {
-                    notes.lost(&at, "basic is not carried over: write basic: {username: NAME, password: {secret: {name: ..., key: ...}}}");
-                }
-                made.basic = both.map(|(username, password)| BasicSpec { username, password });
-            }
-            "tls" => {
-                tls.certificate = values.credential("cert", "prometheus.tls.certificate", notes);
-                tls.key = values.credential("key", "prometheus.tls.key", notes);
-            }
-            "custom" => {
-                let name = values.resolved("customAuthHeader", notes);
-                let value = values.resolved("customAuthValue", notes);
-                let pair = name
-                    .zip(value)
-                    .and_then(|(name, value)| Some((scalar(name).ok()?, scalar(value).ok()?)));
-                match pair {
-                    Some((name, value)) => _ = made.headers.insert(name, value),
-                    None => notes.lost(&at, "custom is not carried over: a header with a secret value has no counterpart; bearer has"),
-                }
-            }
-            other => {
-                let message =
-                    format!("{other:?} is unknown; tls, basic, bearer or custom is wanted");
-                notes.mistake(&at, message);
-            }
+    let modes = modes.split(',').map(str::trim);
+    let mut access = Access::default();
+    access.certificates(values, "prometheus", [Some("ca"), None, None], notes);
+    for mode in modes.filter(|mode| !mode.is_empty()) {
+        if access.add(mode, values, ("prometheus", "bearerToken", &at), notes) {
+            continue;
+        }
+        if mode != "custom" {
+            let message = format!("{mode:?} is unknown; tls, basic, bearer or custom is wanted");
+            notes.mistake(&at, message);
+            continue;
+        }
+        let name = values.resolved("customAuthHeader", notes);
+        let pair = name.zip(values.resolved("customAuthValue", notes));
+        let pair = pair.and_then(|(name, value)| Some((scalar(name).ok()?, scalar(value).ok()?)));
+        match pair {
+            Some((name, value)) => _ = made.headers.insert(name, value),
+            None => notes.lost(&at, "custom is not carried over: a header with a secret value has no counterpart; bearer has"),
         }
     }
-    if made.bearer.is_some() && made.basic.is_some() {
-        notes.mistake(
-            &at,
-            "has bearer and basic; only one can be sent, and bearer was taken",
-        );
-        made.basic = None;
-    }
-    if tls != ServerTls::default() {
-        made.tls = Some(tls);
-    }
-    if values
+    made.bearer = access.bearer;
+    made.basic = access.basic;
+    made.tls = access.tls;
+    let identity = values
         .authentication
-        .is_some_and(|given| given.identity.is_some())
-    {
+        .and_then(|given| given.identity.as_ref());
+    if identity.is_some() {
         let at = values.trigger.at.key("authenticationRef");
         notes.lost(&at, "podIdentity has no counterpart for prometheus");
     }
