@@ -10,7 +10,8 @@ use crate::note::Notes;
 use crate::scalar::scalar;
 
 /// Annotations that programs write about the object as it was, not about what it shall do.
-const BOOKKEEPING: [&str; 8] = [
+const BOOKKEEPING: [&str; 9] = [
+    "argocd.argoproj.io/tracking-id",
     "client.knative.dev/updateTimestamp",
     "client.knative.dev/user-image",
     "deployment.kubernetes.io/revision",

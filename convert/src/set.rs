@@ -4,6 +4,11 @@ mod fate;
 mod report;
 mod together;
 
+use std::path::PathBuf;
+
+use rouse_api::load::{self, Mode};
+use rouse_api::resource::KIND;
+
 use crate::keda::Known;
 use crate::node::Node;
 use crate::note::Note;
@@ -72,10 +77,11 @@ pub fn convert(files: &[(String, String)], wishes: Wishes) -> Result<Output, Vec
         fates.push(fate);
     }
     together.keep_what_is_needed(&items, &mut fates);
-    let is_complete = fates.iter().all(Fate::is_complete);
+    let conflicts = conflicts(&fates);
+    let is_complete = conflicts.is_empty() && fates.iter().all(Fate::is_complete);
     Ok(Output {
         yaml: yaml(&items, &fates),
-        report: report::report(&items, &fates),
+        report: report::report(&items, &fates, &conflicts),
         is_complete,
     })
 }
@@ -142,4 +148,18 @@ fn yaml(items: &[Item], fates: &[Fate]) -> String {
         }
     }
     out
+}
+
+/// What is wrong with the workloads together, of which each alone is right: two claim one host.
+fn conflicts(fates: &[Fate]) -> Vec<String> {
+    let mut files = Vec::new();
+    for written in fates.iter().flat_map(|fate| &fate.written) {
+        if let Written::Made(node, _) = written
+            && node.text("kind") == Some(KIND)
+        {
+            files.push((PathBuf::from(fate::described(node)), write::yaml(node, &[])));
+        }
+    }
+    let problems = load::load(&files, Mode::Cluster).err().unwrap_or_default();
+    problems.iter().map(ToString::to_string).collect()
 }

@@ -89,3 +89,23 @@ fn comments_change_nothing() {
         }
     }
 }
+
+#[test]
+fn hosts_that_two_claim_are_told() {
+    let route = |name: &str| {
+        format!(
+            "apiVersion: http.keda.sh/v1alpha1\nkind: HTTPScaledObject\nmetadata: {{name: {name}}}\nspec: {{hosts: [a.example.com], scaleTargetRef: {{service: {name}, port: 80}}}}\n"
+        )
+    };
+    let text = format!("{}---\n{}", route("a"), route("b"));
+    let output = set::convert(&[("a.yaml".to_owned(), text)], Wishes::default()).unwrap();
+    assert!(!output.is_complete);
+    let told = |line: &&str| {
+        line.starts_with("mistake: ScaledWorkload ") && line.contains("a.example.com")
+    };
+    assert!(
+        output.report.lines().find(told).is_some(),
+        "{}",
+        output.report
+    );
+}

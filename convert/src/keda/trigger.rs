@@ -12,13 +12,13 @@ mod usage;
 use std::num::NonZeroU32;
 
 use rouse_api::load::FieldPath;
-use rouse_api::resource::{self, FallbackReplicas};
+use rouse_api::resource::{self, FallbackReplicas, NotNegative};
 
 use super::known::Known;
 use super::scaled_object::{Fallback, ScaledObject, Trigger};
 use super::values::Values;
 use crate::note::Notes;
-use crate::scalar::seconds;
+use crate::scalar::{seconds, wanted};
 
 /// The types that Rouse has, each with what makes one of it. Another one is a line here and a file.
 const TYPES: [(&str, Convert); 9] = [
@@ -232,4 +232,22 @@ fn only_average(values: &Values<'_>, field: &str, notes: &mut Notes) {
         let at = values.trigger.at.key("metricType");
         notes.lost_at(&at, values.to.key(field).key("perReplica"), message);
     }
+}
+
+/// The value above which it is awake; 0 unless said.
+fn activation(
+    values: &mut Values<'_>,
+    key: &str,
+    field: &str,
+    notes: &mut Notes,
+) -> Result<NotNegative, ()> {
+    let at = values.at.key(key);
+    let mut given = values.number(key, notes)?.unwrap_or(0.0);
+    if given < 0.0 {
+        let message = format!("{given} keeps it awake always in KEDA: write replicas.min: 1");
+        let line = values.to.key(field).key("activation");
+        notes.lost_at(&at, line, message);
+        given = 0.0;
+    }
+    wanted(given, &at, notes).ok_or(())
 }

@@ -8,7 +8,7 @@ use super::fate::{Fate, FateKind, origin};
 use crate::note::NoteKind;
 
 /// A line for each document, indented lines for what is not as it was, and a last line that counts.
-pub(super) fn report(items: &[Item], fates: &[Fate]) -> String {
+pub(super) fn report(items: &[Item], fates: &[Fate], conflicts: &[String]) -> String {
     let mut out = String::new();
     for (item, fate) in items.iter().zip(fates) {
         // Writing into a text can't fail.
@@ -32,6 +32,9 @@ pub(super) fn report(items: &[Item], fates: &[Fate]) -> String {
                 "  {changed} more with another meaning, each beside its line"
             );
         }
+    }
+    for conflict in conflicts {
+        _ = writeln!(out, "mistake: {conflict}");
     }
     out.push_str(&sum(fates));
     out

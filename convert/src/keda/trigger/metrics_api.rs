@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use rouse_api::resource::{AnswerFormat, ApiKey, MetricsApi, Trigger};
 
 use super::access::{Access, unsafe_ssl};
-use super::{Bounds, is_average};
+use super::{Bounds, activation, is_average};
 use crate::keda::values::Values;
 use crate::note::Notes;
 use crate::scalar::wanted;
@@ -21,7 +21,7 @@ pub(super) fn metrics_api(
     let url = values.required("url", notes);
     let location = values.required("valueLocation", notes);
     let target = values.positive("targetValue", notes);
-    let activation = values.number("activationTargetValue", notes);
+    let activation = activation(values, "activationTargetValue", "metricsApi", notes);
     let format = format(values, notes);
     let unsafe_ssl = unsafe_ssl(values, notes);
     let average = is_average(values, notes);
@@ -48,7 +48,6 @@ pub(super) fn metrics_api(
     };
     unsafe_ssl.ok()?;
     let target = wanted(target, &at.key("targetValue"), notes)?;
-    let activation = activation.ok()?.unwrap_or(0.0);
     let (access, api_key) = authenticate(values, notes);
     Some(Trigger {
         metrics_api: Some(MetricsApi {
@@ -57,7 +56,7 @@ pub(super) fn metrics_api(
             format: Some(format.ok()?),
             per_replica: average.then_some(target),
             total: (!average).then_some(target),
-            activation: Some(wanted(activation, &at.key("activationTargetValue"), notes)?),
+            activation: Some(activation.ok()?),
             timeout: None,
             headers: BTreeMap::new(),
             api_key,

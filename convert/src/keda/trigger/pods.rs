@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use rouse_api::resource::{PodsTrigger, Trigger};
 
-use super::{Bounds, only_average};
+use super::{Bounds, activation, only_average};
 use crate::keda::values::Values;
 use crate::note::Notes;
 use crate::scalar::wanted;
@@ -11,7 +11,7 @@ pub(super) fn pods(values: &mut Values<'_>, _: &Bounds, notes: &mut Notes) -> Op
     let at = values.at.clone();
     let selector = values.required("podSelector", notes);
     let value = values.positive("value", notes);
-    let activation = values.number("activationValue", notes);
+    let activation = activation(values, "activationValue", "pods", notes);
     only_average(values, "pods", notes);
     let Some(value) = value.ok()? else {
         let message = "is missing; write how many of the Pods one replica is for";
@@ -28,15 +28,11 @@ pub(super) fn pods(values: &mut Values<'_>, _: &Bounds, notes: &mut Notes) -> Op
             return None;
         }
     };
-    let activation = match activation.ok()? {
-        Some(number) => wanted(number, &at.key("activationValue"), notes),
-        None => wanted(0.0, &at, notes),
-    };
     Some(Trigger {
         pods: Some(PodsTrigger {
             match_labels,
             per_replica: wanted(value, &at.key("value"), notes)?,
-            activation: Some(activation?),
+            activation: Some(activation.ok()?),
         }),
         ..Trigger::default()
     })

@@ -4,7 +4,7 @@ use std::time::Duration;
 use rouse_api::resource::{Prometheus, Trigger, WhenEmpty};
 
 use super::access::{Access, unsafe_ssl};
-use super::{Bounds, is_average};
+use super::{Bounds, activation, is_average};
 use crate::gateway;
 use crate::keda::values::Values;
 use crate::note::Notes;
@@ -25,7 +25,7 @@ pub(super) fn prometheus(
     let server = values.required("serverAddress", notes);
     let query = values.required("query", notes);
     let threshold = values.positive("threshold", notes);
-    let activation = values.number("activationThreshold", notes);
+    let activation = activation(values, "activationThreshold", "prometheus", notes);
     let null_is_zero = values.flag("ignoreNullValues", true, notes);
     let unsafe_ssl = unsafe_ssl(values, notes);
     let headers = values.pairs("customHeaders", notes);
@@ -56,11 +56,7 @@ pub(super) fn prometheus(
         query,
         per_replica: average.then_some(threshold),
         total: (!average).then_some(threshold),
-        activation: Some(wanted(
-            activation.ok()?.unwrap_or(0.0),
-            &at.key("activationThreshold"),
-            notes,
-        )?),
+        activation: Some(activation.ok()?),
         when_empty: Some(when_empty),
         timeout: Some(timeout.ok()?),
         headers: BTreeMap::new(),

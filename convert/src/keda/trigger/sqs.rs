@@ -1,6 +1,6 @@
 use rouse_api::resource::{AwsKeys, Sqs, Trigger};
 
-use super::{Bounds, only_average};
+use super::{Bounds, activation, only_average};
 use crate::keda::values::Values;
 use crate::note::Notes;
 use crate::scalar::wanted;
@@ -13,7 +13,7 @@ pub(super) fn sqs(values: &mut Values<'_>, _: &Bounds, notes: &mut Notes) -> Opt
     let url = values.required("queueURL", notes);
     let region = values.required("awsRegion", notes);
     let length = values.positive("queueLength", notes);
-    let activation = values.number("activationQueueLength", notes);
+    let activation = activation(values, "activationQueueLength", "sqs", notes);
     let in_flight = values.flag("scaleOnInFlight", true, notes);
     let delayed = values.flag("scaleOnDelayed", false, notes);
     let endpoint = values.resolved("awsEndpoint", notes);
@@ -47,11 +47,7 @@ pub(super) fn sqs(values: &mut Values<'_>, _: &Bounds, notes: &mut Notes) -> Opt
                 &at.key("queueLength"),
                 notes,
             )?,
-            activation: Some(wanted(
-                activation.ok()?.unwrap_or(0.0),
-                &at.key("activationQueueLength"),
-                notes,
-            )?),
+            activation: Some(activation.ok()?),
             in_flight: Some(in_flight.ok()?),
             delayed: Some(delayed.ok()?),
             endpoint,
