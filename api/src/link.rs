@@ -5,6 +5,7 @@
 
 mod permits;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,9 +66,14 @@ pub enum ToScaler {
     },
     /// What the proxy owns and wants of the permits of workloads with a limit.
     Permits(Owned),
+    /// The fronts that the proxy listens for, whole. Said on change, and to whom is new.
+    Fronts(Arc<Fronts>),
     /// The proxy ends cleanly: it has nothing in flight or held and takes nothing more. It is no member from now on.
     Leaving,
 }
+
+/// Workloads that have a port of their own on a proxy, and the ports.
+pub type Fronts = BTreeMap<WorkloadId, u16>;
 
 /// What is held for a workload with no ready endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 pub use asked::{AnswerFormat, ApiKey, ExternalScaler, MetricsApi};
 pub use credential::{BasicSpec, CredentialSpec, SecretKey, ServerTls};
 pub use http::{
-    Concurrency, HoldSpec, HttpSpec, PortRef, ProtocolSpec, Readiness, RequestRate, RouteSpec,
-    ServiceRef, TimeoutsSpec,
+    Concurrency, FrontSpec, HoldSpec, HttpSpec, PortRef, ProtocolSpec, Readiness, RequestRate,
+    RouteSpec, ServiceRef, TimeoutsSpec,
 };
 pub use process::{
     ExecProbe, GrpcProbe, HttpGetProbe, HttpHeader, ProcessSpec, ReadinessProbe, TcpSocketProbe,
@@ -36,7 +36,8 @@ pub use scalar::{
 pub(crate) use scalar::{LONGEST_NAME, NAME};
 pub use spec::{Behavior, LightSleep, Mode, OnDelete, Replicas, ScaleIn, Sleep, Spec, TargetSpec};
 pub use status::{
-    Condition, ConditionStatus, ConditionType, LastSleep, LastWake, State, Status, WouldHave,
+    Condition, ConditionStatus, ConditionType, FrontStatus, LastSleep, LastWake, State, Status,
+    WouldHave,
 };
 pub use trigger::{
     AwsKeys, Cron, FallbackReplicas, PodsTrigger, Prometheus, Sqs, Trigger, UsageTrigger, WhenEmpty,

@@ -12,7 +12,7 @@ mod trigger;
 
 pub use behavior::Behavior;
 pub use edge::{Respond, Rule, RuleAction, RuleMatch, WakeRequires, WhileWaking};
-pub use http::{Dial, Hold, Http, Protocol, Readiness, Service, ServicePort, Timeouts};
+pub use http::{Dial, Front, Hold, Http, Protocol, Readiness, Service, ServicePort, Timeouts};
 pub use id::WorkloadId;
 pub use process::{Probe, ProbeAction, Process};
 pub use route::{HeaderMatch, HostPattern, InvalidHost, InvalidPath, PathPrefix, Route};

@@ -105,6 +105,7 @@ fn http_of(route: Route) -> Http {
         timeouts: Timeouts::default(),
         rules: Vec::new(),
         wake_requires: None,
+        front: None,
         while_waking: rouse_api::workload::WhileWaking::default(),
     }
 }

@@ -10,6 +10,8 @@ use rouse_scaler::platform::Count;
 use serde_json::Value;
 use tokio::sync::Notify;
 
+use crate::front::plan::Said;
+
 /// One ScaledWorkload object as the API server has it, and what was found about it in the cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
@@ -49,6 +51,8 @@ pub struct Facts {
     pub progress: Option<Failure>,
     /// Why requests can't go to the fallback.
     pub fallback: Option<Failure>,
+    /// How it is with its front; `None`: it has none.
+    pub front: Option<FrontFacts>,
     /// The target's `spec.replicas`; `None` while there is no target.
     pub count: Option<Count>,
     /// Pods that are ready and not told to stop.
@@ -57,6 +61,19 @@ pub struct Facts {
     pub governed: Option<Governor>,
     /// The object's `status` as it was seen last; null without one.
     pub recorded: Value,
+}
+
+/// Where the callers of a workload's front are led.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FrontFacts {
+    /// The Service.
+    pub service: WorkloadId,
+    /// What those who write its slices have found; `None`: they have not looked yet.
+    pub said: Option<Said>,
+    /// What is wrong.
+    pub failure: Option<Failure>,
+    /// Slices of the Service that others have made, a few words each.
+    pub foreign: Vec<String>,
 }
 
 /// A HorizontalPodAutoscaler on a workload's target.

@@ -5,6 +5,7 @@ mod blocked;
 mod elsewhere;
 pub mod event;
 mod failure;
+mod front;
 mod hand;
 mod kinds;
 pub mod note;
@@ -17,6 +18,7 @@ mod postings;
 mod probe;
 pub mod selector;
 pub mod service;
+pub mod slice;
 pub mod target;
 mod tell;
 #[cfg(test)]
@@ -35,11 +37,12 @@ use tokio::time::Instant;
 
 use elsewhere::Elsewhere;
 use event::{Change, Event, Key, KindSaid, Scope};
+use front::Fronts;
 use hand::Hand;
 use kinds::Kinds;
 use note::Note;
 use object::Object;
-use owner::{Governing, KedaObject};
+use owner::{Governing, KedaObject, Owners};
 use pods::Pods;
 use postings::Postings;
 use service::Service;
@@ -73,6 +76,7 @@ pub struct Index {
     hpas: Owners<Governing>,
     kedas: Owners<KedaObject>,
     notes: HashMap<Arc<str>, Note>,
+    fronts: Fronts,
     changed: BTreeSet<Key>,
     workloads_changed: bool,
     orphans: BTreeMap<TargetKey, Orphan>,
@@ -109,13 +113,6 @@ pub struct Orphan {
     pub found: u32,
 }
 
-/// Others that scale, by who they are and by what they scale.
-#[derive(Debug)]
-struct Owners<T> {
-    all: HashMap<Key, T>,
-    by_target: HashMap<TargetKey, BTreeSet<Key>>,
-}
-
 impl Index {
     /// Knows nothing yet. `unschedulable_wait`: see [`UNSCHEDULABLE_WAIT`].
     #[must_use]
@@ -136,6 +133,7 @@ impl Index {
             hpas: Owners::default(),
             kedas: Owners::default(),
             notes: HashMap::new(),
+            fronts: Fronts::default(),
             changed: BTreeSet::new(),
             workloads_changed: true,
             orphans: BTreeMap::new(),
@@ -156,6 +154,7 @@ impl Index {
             Event::Object(change) => self.object(change),
             Event::Pod(change) => self.pod(change, now),
             Event::Service(change) => self.service(change),
+            Event::Slice(change) => self.slice(change),
             Event::Target(change) => self.target(change),
             Event::Kind(scope, said) => self.kind(scope, said),
             Event::Unreadable(key, why) => {
@@ -319,6 +318,9 @@ impl Index {
         let workloads: Vec<Key> = workloads.flatten().cloned().collect();
         // A Service's appProtocol is part of what a workload is.
         self.workloads_changed |= !workloads.is_empty();
+        for service in &touched {
+            self.front_moved(service);
+        }
         for key in workloads {
             self.repost(&key);
             self.changed.insert(key);
@@ -460,64 +462,5 @@ impl Entry {
         self.found.get_or_insert(target.count.replicas);
         self.hand
             .update(target, self.object.generation, &self.object.recorded);
-    }
-}
-
-impl<T> Default for Owners<T> {
-    fn default() -> Self {
-        Self {
-            all: HashMap::new(),
-            by_target: HashMap::new(),
-        }
-    }
-}
-
-impl<T> Owners<T> {
-    /// Returns the targets that are concerned.
-    fn change(
-        &mut self,
-        change: Change<T>,
-        parts: impl Fn(&T) -> (&Key, &TargetKey),
-    ) -> Vec<TargetKey> {
-        let mut touched = Vec::new();
-        match change {
-            Change::Apply(owner) => {
-                let (key, target) = parts(&owner);
-                let (key, target) = (key.clone(), target.clone());
-                touched.extend(self.remove(&key, &parts));
-                self.by_target
-                    .entry(target.clone())
-                    .or_default()
-                    .insert(key.clone());
-                self.all.insert(key, owner);
-                touched.push(target);
-            }
-            Change::Delete(key) => touched.extend(self.remove(&key, &parts)),
-            Change::Listed { scope, seen } => {
-                let gone = |key: &&Key| scope.covers(key.namespace()) && !seen.contains(*key);
-                let gone: Vec<Key> = self.all.keys().filter(gone).cloned().collect();
-                for key in gone {
-                    touched.extend(self.remove(&key, &parts));
-                }
-            }
-        }
-        touched
-    }
-
-    fn remove(&mut self, key: &Key, parts: impl Fn(&T) -> (&Key, &TargetKey)) -> Option<TargetKey> {
-        let owner = self.all.remove(key)?;
-        let (_, target) = parts(&owner);
-        if let Some(keys) = self.by_target.get_mut(target) {
-            keys.remove(key);
-            if keys.is_empty() {
-                self.by_target.remove(target);
-            }
-        }
-        Some(target.clone())
-    }
-
-    fn of(&self, target: &TargetKey) -> impl Iterator<Item = &T> {
-        let keys = self.by_target.get(target).into_iter().flatten();
-        keys.filter_map(|key| self.all.get(key))
     }
 }

@@ -7,6 +7,7 @@ pub mod chaos;
 pub mod client;
 pub mod events;
 pub mod facts;
+pub mod front;
 pub mod index;
 pub mod lease;
 pub mod members;

@@ -5,6 +5,7 @@ mod orphans;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::facts::Objects;
+use crate::front::Fronts;
 use crate::index::{Index, UNSCHEDULABLE_WAIT};
 use crate::lease::Reign;
 use crate::scale::{Change, Scaler};
@@ -38,6 +40,8 @@ pub struct WatchConfig {
     pub unschedulable_wait: Duration,
     /// Which namespaces may claim which hosts.
     pub grants: HostGrants,
+    /// Ports of the proxies that are given to fronts; `None`: there are no fronts.
+    pub fronts: Option<RangeInclusive<u16>>,
 }
 
 impl Default for WatchConfig {
@@ -47,6 +51,7 @@ impl Default for WatchConfig {
             namespaces: None,
             unschedulable_wait: UNSCHEDULABLE_WAIT,
             grants: HostGrants::default(),
+            fronts: None,
         }
     }
 }
@@ -82,12 +87,17 @@ pub fn start(
     leads: watch::Receiver<bool>,
     reign: Reign,
 ) -> (KubernetesPlatform, Workloads, Objects, Readiness) {
-    let index = Index::new(config.unschedulable_wait).of_class(config.class.as_deref());
+    let index = Index::new(config.unschedulable_wait)
+        .of_class(config.class.as_deref())
+        .with_fronts(config.fronts.clone());
     let shared = Shared::granting(index, config.grants.clone());
     let objects = Objects::new(shared.clone());
     shared.tell(objects.clone());
     let scaler = Arc::new(Scaler::new(client.clone(), shared.clone(), reign));
-    let mut tasks = crate::watch::start(&client, config.namespaces.as_deref(), &shared);
+    let mut tasks = {
+        let (namespaces, fronts) = (config.namespaces.as_deref(), config.fronts.is_some());
+        crate::watch::start(&client, namespaces, fronts, &shared)
+    };
     tasks.spawn(orphans::tend(shared.clone(), scaler.clone(), leads));
     let workloads = Workloads {
         shared: shared.clone(),
@@ -118,6 +128,14 @@ impl Workloads {
         }
         self.last = Some(Instant::now());
         self.shared.workloads()
+    }
+}
+
+impl Workloads {
+    /// What is known of their fronts.
+    #[must_use]
+    pub fn fronts(&self) -> Fronts {
+        Fronts(self.shared.clone())
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::facts::{FactSource, Facts};
+use crate::front::plan::Said;
 use crate::index::event::Event;
 use crate::index::target::TargetKey;
 use crate::index::{Index, Orphan, workloads};
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     touched: watch::Sender<Option<crate::facts::Objects>>,
     pub(crate) workloads: Notify,
     pub(crate) orphans: Notify,
+    /// Fronts may have changed.
+    pub(crate) fronts: Notify,
     /// What workloads name as targets may have changed.
     pub(crate) kinds: Notify,
     /// Something changes by time alone.
@@ -71,6 +74,7 @@ impl Shared {
             touched: watch::Sender::new(None),
             workloads: Notify::new(),
             orphans: Notify::new(),
+            fronts: Notify::new(),
             kinds: Notify::new(),
             due: Notify::new(),
         })
@@ -99,6 +103,9 @@ impl Shared {
     fn flush(&self, state: &mut State, now: Instant) {
         if !self.is_synced() {
             return;
+        }
+        if state.index.take_fronts_changed() {
+            self.fronts.notify_one();
         }
         let due = state.index.next_due();
         let changed = state.index.take_changed(now);
@@ -160,8 +167,12 @@ impl Shared {
     /// Every valid workload, by rank and id.
     pub(crate) fn workloads(&self) -> Vec<Workload> {
         // With thousands this takes milliseconds: a wake must not wait for the lock meanwhile.
-        let snapshot = self.state.lock().index.snapshot();
+        let (snapshot, fronts) = {
+            let mut state = self.state.lock();
+            (state.index.snapshot(), state.index.front_ports())
+        };
         let mut workloads = workloads::resolve(snapshot);
+        workloads::open_fronts(&fronts, &mut workloads);
         let ungranted = workloads::enforce(&self.grants, &mut workloads);
         let conflicts = workloads::conflicts(&workloads);
         let unwoken = workloads::unwoken(&workloads);
@@ -170,6 +181,13 @@ impl Shared {
         state.index.note_wakes(unwoken);
         self.flush(&mut state, Instant::now());
         workloads
+    }
+
+    /// What was found out about fronts.
+    pub(crate) fn say_fronts(&self, said: HashMap<WorkloadId, Said>) {
+        let mut state = self.state.lock();
+        state.index.say_fronts(said);
+        self.flush(&mut state, Instant::now());
     }
 
     /// Custom kinds that workloads name as targets.

@@ -9,6 +9,7 @@ mod tests;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::{Api, DynamicObject};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, Resource};
@@ -19,6 +20,7 @@ use tokio::task::JoinSet;
 use crate::index::event::{Event, Key, Scope};
 use crate::index::object::Object;
 use crate::index::owner::{Governing, KedaObject};
+use crate::index::slice::Slice;
 use crate::index::target::{Target, TargetKey};
 use crate::index::{pod, service};
 use crate::shared::Shared;
@@ -28,6 +30,7 @@ use run::{Kind, Need};
 pub(crate) fn start(
     client: &Client,
     namespaces: Option<&[String]>,
+    fronts: bool,
     shared: &Arc<Shared>,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
@@ -36,6 +39,9 @@ pub(crate) fn start(
         None => vec![None],
     };
     for namespace in scopes {
+        if fronts {
+            slices(&mut tasks, client, namespace.as_deref(), shared);
+        }
         in_namespace(&mut tasks, client, namespace, shared);
     }
     tasks.spawn(custom::run(
@@ -97,6 +103,25 @@ fn in_namespace(
     ));
     targets(tasks, client, namespace, shared);
     others(tasks, client, namespace, shared);
+}
+
+/// All of them: also those that others make for a front's Service, and those of ours that somebody has changed.
+fn slices(tasks: &mut JoinSet<()>, client: &Client, namespace: Option<&str>, shared: &Arc<Shared>) {
+    tasks.spawn(run::run(
+        shared.clone(),
+        Kind {
+            name: "EndpointSlices",
+            need: Need::May,
+            of: Slice::of,
+            key: |slice: &Slice| slice.key.clone(),
+            event: Event::Slice,
+        },
+        typed::<EndpointSlice>(client, namespace),
+        Scope {
+            namespace: namespace.map(ToOwned::to_owned),
+            kind: String::new(),
+        },
+    ));
 }
 
 fn targets(

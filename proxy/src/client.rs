@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rouse_api::workload::WorkloadId;
 use rustix::event::{PollFd, PollFlags};
 use tokio::time::Instant;
 
@@ -32,8 +33,8 @@ pub(crate) struct Client {
     wanted: AtomicBool,
 }
 
-/// What a header that names a workload is worth on a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a connection's requests are routed, and what a header that names a workload is worth there.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Choice {
     /// One header like any other: the listener knows nothing of it.
     Untouched,
@@ -41,6 +42,8 @@ pub(crate) enum Choice {
     Ignored,
     /// Heeded and taken out.
     Believed,
+    /// Nothing is routed: they are this workload's. The header is one like any other.
+    Made(WorkloadId),
 }
 
 /// Requests being served, and the last change between idle, reading a head and serving.

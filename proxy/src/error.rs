@@ -77,7 +77,7 @@ pub(crate) enum ProxyError {
         headers: String,
         status: StatusCode,
     },
-    #[error("the workload was removed while the request waited for it")]
+    #[error("the workload was removed before the request could be sent to it")]
     Removed,
     #[error(
         "the connection to the replica of {0} was lost before its answer; the request may or may not have been executed"

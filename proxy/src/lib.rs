@@ -13,6 +13,7 @@ mod edge;
 mod endpoint;
 mod error;
 mod forward;
+mod front;
 mod hold;
 mod link;
 mod listener;

@@ -152,6 +152,7 @@ pub(crate) async fn report(
         last = now;
         let told = to_scaler.send_timeout(ToScaler::Report(report), interval.max(PACE));
         match told.await {
+            Ok(()) if whole => shared.fronts.say(),
             Ok(()) => {}
             // Lost: what it told of is told anew.
             Err(SendTimeoutError::Timeout(_)) => {

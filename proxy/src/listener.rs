@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rouse_api::workload::WorkloadId;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::shared::Shared;
 
 /// What is special about a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Door {
     /// Requests are routed by host and path.
     Routed,
@@ -27,6 +28,18 @@ pub(crate) enum Door {
     ByHeader,
     /// Peers that are named say whose each connection is; others are not heard.
     Announced,
+    /// All of it is this workload's.
+    Front(WorkloadId),
+}
+
+/// A listener's kind and end.
+#[derive(Debug, Clone)]
+pub(crate) struct Entrance {
+    pub(crate) door: Door,
+    /// Its connections are to finish what they have.
+    pub(crate) draining: CancellationToken,
+    /// It takes no more connections.
+    pub(crate) stop: CancellationToken,
 }
 
 const BACKLOG: i32 = 4096;
@@ -53,10 +66,9 @@ pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// Takes connections until told to stop. A connection beyond the bound waits in the listen queue.
 pub(crate) async fn accept(
     listener: TcpListener,
-    door: Door,
+    entrance: Entrance,
     shared: Arc<Shared>,
     room: Arc<Semaphore>,
-    stop: CancellationToken,
 ) {
     let next = async || {
         let place = room.clone().acquire_owned().await.ok()?;
@@ -65,12 +77,12 @@ pub(crate) async fn accept(
     loop {
         let Some((accepted, place)) = (tokio::select! {
             next = next() => next,
-            () = stop.cancelled() => None,
+            () = entrance.stop.cancelled() => None,
         }) else {
             return;
         };
         match accepted {
-            Ok((stream, peer)) => take(stream, peer, door, &shared, place),
+            Ok((stream, peer)) => take(stream, peer, &entrance, &shared, place),
             Err(error) if is_of_one_connection(error.kind()) => {}
             Err(error) => {
                 tracing::warn!(%error, "can't accept connections");
@@ -93,17 +105,17 @@ fn is_of_one_connection(kind: ErrorKind) -> bool {
 fn take(
     stream: TcpStream,
     peer: SocketAddr,
-    door: Door,
+    entrance: &Entrance,
     shared: &Arc<Shared>,
     place: OwnedSemaphorePermit,
 ) {
-    let shared = shared.clone();
+    let (shared, entrance) = (shared.clone(), entrance.clone());
     let tasks = shared.tasks.clone();
     tasks.spawn(async move {
         let _place = place;
         let _open = Open::new(&shared);
         tokio::select! {
-            () = connection::serve(stream, peer, door, shared.clone()) => {}
+            () = connection::serve(stream, peer, entrance, shared.clone()) => {}
             () = shared.killed.cancelled() => {}
         }
     });

@@ -104,6 +104,8 @@ pub(crate) struct Metrics {
     probes: Family<ByOutcome, Counter>,
     pub(crate) tls_failures: Counter,
     pub(crate) connections: Gauge,
+    pub(crate) fronts: Gauge,
+    pub(crate) front_failures: Counter,
     pub(crate) unlinked: Gauge,
     pub(crate) scaler_silence: Gauge<f64, AtomicU64>,
 }
@@ -145,6 +147,8 @@ impl Metrics {
             probes: Family::default(),
             tls_failures: Counter::default(),
             connections: Gauge::default(),
+            fronts: Gauge::default(),
+            front_failures: Counter::default(),
             unlinked: Gauge::default(),
             scaler_silence: Gauge::default(),
         };
@@ -205,6 +209,16 @@ impl Metrics {
             "client_connections",
             "Open connections of clients",
             metrics.connections.clone(),
+        );
+        registry.register(
+            "fronts",
+            "Ports that are open for one workload each (http.front)",
+            metrics.fronts.clone(),
+        );
+        registry.register(
+            "front_failures",
+            "Tries to listen on the port of a front that failed",
+            metrics.front_failures.clone(),
         );
         registry.register(
             "probes",

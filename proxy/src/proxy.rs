@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use rouse_api::link::ToScaler;
+use rouse_api::link::{Fronts, ToScaler};
 use serde::Serialize;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ProxyConfig;
+use crate::front;
 use crate::link::{self, LinkEnds};
-use crate::listener::{self, Door};
+use crate::listener::{self, Door, Entrance};
 use crate::metrics::Metrics;
 use crate::shared::Shared;
 use crate::workload::WorkloadStatus;
@@ -64,6 +65,8 @@ pub struct ProxyStatus {
     pub ready: bool,
     /// Where it listens.
     pub listen: Vec<SocketAddr>,
+    /// The ports that it listens on for one workload each.
+    pub fronts: Fronts,
     /// The workloads it routes to.
     pub workloads: Vec<WorkloadStatus>,
 }
@@ -91,7 +94,11 @@ impl Proxy {
         ];
         let wanted: Vec<_> = doors
             .into_iter()
-            .flat_map(|(door, addresses)| addresses.iter().map(move |address| (door, *address)))
+            .flat_map(|(door, addresses)| {
+                addresses
+                    .iter()
+                    .map(move |address| (door.clone(), *address))
+            })
             .collect();
         let listeners = wanted
             .iter()
@@ -120,13 +127,13 @@ impl Proxy {
         ));
         let closed = CancellationToken::new();
         for (listener, (door, _)) in listeners.into_iter().zip(wanted) {
-            tokio::spawn(listener::accept(
-                listener,
+            let entrance = Entrance {
                 door,
-                shared.clone(),
-                room.clone(),
-                closed.clone(),
-            ));
+                draining: shared.draining.clone(),
+                stop: closed.clone(),
+            };
+            let (shared, room) = (shared.clone(), room.clone());
+            tokio::spawn(listener::accept(listener, entrance, shared, room));
         }
         let background = vec![
             tokio::spawn(link::listen(
@@ -142,6 +149,13 @@ impl Proxy {
             ))
             .abort_handle(),
             tokio::spawn(link::pace(to_pace)).abort_handle(),
+            tokio::spawn(front::tend(
+                shared.clone(),
+                room,
+                closed.clone(),
+                link.to_scaler.clone(),
+            ))
+            .abort_handle(),
         ];
         Ok(Self {
             shared,
@@ -172,6 +186,7 @@ impl Proxy {
         ProxyStatus {
             ready: self.ready(),
             listen: self.addresses.to_vec(),
+            fronts: (*self.shared.fronts.open()).clone(),
             workloads: table
                 .iter()
                 .flat_map(|table| &table.workloads)

@@ -17,7 +17,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio::time::Instant;
 
 use crate::access::Entry;
-use crate::client::{Client, Serving};
+use crate::client::{Choice, Client, Serving};
 use crate::error::ProxyError;
 use crate::forward::{
     AnswerBody, BodyState, Forwarding, RequestBody, request_headers, upgrade_protocol,
@@ -48,8 +48,8 @@ pub(crate) async fn serve(
             "the head can be read in two ways (Content-Length twice or beside Transfer-Encoding, a folded line, or a bare line feed)",
         ))
     } else {
-        choice::take(client.choice, request.headers_mut())
-            .and_then(|chosen| route(shared, &request, chosen))
+        choice::take(&client.choice, request.headers_mut())
+            .and_then(|chosen| route(shared, &request, &client.choice, chosen))
     };
     let mut answer = match outcome {
         Ok(routed) => forward(shared, client, serving, request, routed).await,
@@ -78,13 +78,14 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 struct Routed {
     target: Target,
     workload: Arc<Workload>,
-    /// By a gateway in front, and not by its host and path.
+    /// By a gateway in front or by its port, and not by its host and path.
     chosen: bool,
 }
 
 fn route(
     shared: &Shared,
     request: &Request<Incoming>,
+    choice: &Choice,
     chosen: Option<WorkloadId>,
 ) -> Result<Routed, ProxyError> {
     if request.method() == Method::CONNECT {
@@ -94,9 +95,10 @@ fn route(
     let table = shared.table.load();
     let table = table.as_ref().ok_or(ProxyError::NotReady)?;
     let workload = match &chosen {
-        Some(id) => table
-            .workload(id)
-            .ok_or_else(|| ProxyError::NoWorkload(id.as_str().into()))?,
+        Some(id) => table.workload(id).ok_or_else(|| match choice {
+            Choice::Made(_) => ProxyError::Removed,
+            _ => ProxyError::NoWorkload(id.as_str().into()),
+        })?,
         None => table
             .find(target.host(), request.uri().path(), request.headers())
             .ok_or(ProxyError::NoRoute)?,

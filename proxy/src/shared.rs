@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::access::AccessLog;
 use crate::config::ProxyConfig;
 use crate::edge::Rules;
+use crate::front::FrontState;
 use crate::metrics::Metrics;
 use crate::route::RouteTable;
 use crate::tls::TlsStore;
@@ -63,6 +64,7 @@ pub(crate) struct Shared {
     /// Connections and tunnels.
     pub(crate) tasks: TaskTracker,
     pub(crate) link: LinkState,
+    pub(crate) fronts: FrontState,
     outside: Arc<Outside>,
 }
 
@@ -124,6 +126,7 @@ impl Shared {
                 heard: Mutex::new(Instant::now()),
                 leader: Mutex::default(),
             },
+            fronts: FrontState::default(),
             outside: Arc::new(outside),
         }
     }
@@ -235,6 +238,7 @@ impl Shared {
             workloads,
             by_id,
         })));
+        self.fronts.route(routes);
         gone.iter().for_each(Workload::remove);
         leaving.extend(gone);
         leaving.retain(|workload| {

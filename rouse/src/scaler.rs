@@ -11,8 +11,9 @@ use rouse_api::link::{Capabilities, MemberId, Term};
 use rouse_api::workload::WorkloadId;
 use rouse_kubernetes::events;
 use rouse_kubernetes::facts::Objects;
+use rouse_kubernetes::front::{self, FrontConfig, Fronts};
 use rouse_kubernetes::lease::{self, LeaseConfig, Reign};
-use rouse_kubernetes::members::{self, MembersConfig};
+use rouse_kubernetes::members::{self, KnownPods, MembersConfig};
 use rouse_kubernetes::platform::{self, KubernetesPlatform, Readiness, WatchConfig, Workloads};
 use rouse_kubernetes::status::{self, KubeSink, Limits, Scaled};
 use rouse_link::server::{self, Server, ServerConfig, SessionEnds, Sessions};
@@ -96,6 +97,7 @@ struct Watched {
     workloads: Workloads,
     objects: Objects,
     hosts: mpsc::Receiver<BTreeSet<Arc<str>>>,
+    pods: KnownPods,
     reign: Reign,
 }
 
@@ -126,6 +128,7 @@ impl Control {
             class: args.class.as_ref().map(ToString::to_string),
             namespaces: (!args.namespaces.is_empty()).then(|| args.namespaces.clone()),
             grants: args.host_grants.iter().cloned().collect(),
+            fronts: args.front_ports.clone(),
             ..WatchConfig::default()
         };
         let (platform, workloads, objects, readiness) =
@@ -142,7 +145,7 @@ impl Control {
             selector: args.proxies.name.clone(),
             container: PROXY_CONTAINER.to_owned(),
         };
-        let hosts = members::run(client.clone(), proxies, stop.clone());
+        let (hosts, pods) = members::run(client.clone(), proxies, stop.clone());
         let control = Self {
             scaler,
             client,
@@ -158,6 +161,7 @@ impl Control {
                 workloads,
                 objects,
                 hosts,
+                pods,
                 reign,
             },
         ))
@@ -181,6 +185,8 @@ impl Control {
         let server = server.map_err(|error| Error::Failed(format!("rouse: {error}")))?;
         tracing::info!("link listening on {}", server.address());
         let lease = LeaseConfig::new(&args.lease.namespace, &args.lease.name, &args.identity);
+        let fronts = watched.workloads.fronts();
+        let reign = watched.reign.clone();
         // Above what proxies know: a Lease that was deleted has forgotten the terms before.
         let known = server.terms();
         let term = lease::run(
@@ -190,6 +196,7 @@ impl Control {
             watched.reign,
             self.stop.clone(),
         );
+        self.keep_fronts(args, (fronts, watched.pods, reign), term.clone());
         tokio::spawn(self.clone().follow_workloads(watched.workloads));
         tokio::spawn(self.clone().follow_hosts(watched.hosts));
         tokio::spawn(self.clone().follow_lease(term.clone()));
@@ -212,6 +219,25 @@ impl Control {
         ));
         self.open.store(true, Ordering::Relaxed);
         Ok(Link { server, term })
+    }
+
+    /// Leads the callers of fronts to the proxies, where there are ports for that.
+    fn keep_fronts(
+        &self,
+        args: &ScalerArgs,
+        (fronts, pods, reign): (Fronts, KnownPods, Reign),
+        term: watch::Receiver<Option<Term>>,
+    ) {
+        if let Some(range) = args.front_ports.clone() {
+            let config = FrontConfig {
+                range,
+                pods,
+                listening: self.scaler.listening(),
+                reign,
+            };
+            let client = self.client.clone();
+            tokio::spawn(front::run(client, fronts, config, term, self.stop.clone()));
+        }
     }
 
     async fn follow_workloads(self: Arc<Self>, mut workloads: Workloads) {

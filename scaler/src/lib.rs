@@ -26,4 +26,4 @@ pub use config::ScalerConfig;
 pub use controller::{
     DecisionHistory, PastDecision, ScalerStatus, SessionEnd, WorkloadEvent, WorkloadStatus,
 };
-pub use shell::{LinkEnds, Scaler};
+pub use shell::{LinkEnds, Listening, Scaler};

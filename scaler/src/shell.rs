@@ -1,6 +1,7 @@
 //! Carries events to the controller, and its actions to the platform and the proxies.
 
 mod changes;
+mod fronts;
 mod metrics;
 mod outbox;
 mod run;
@@ -12,12 +13,13 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 use rouse_api::link::{Capabilities, MemberId, Term, ToProxy, ToScaler};
 use rouse_api::workload::{Workload, WorkloadId};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::ScalerConfig;
 use crate::controller::{DecisionHistory, ScalerStatus, SessionEnd, WorkloadEvent, WorkloadStatus};
 use crate::platform::Platform;
 use changes::Changes;
+pub use fronts::Listening;
 use metrics::Metrics;
 #[cfg(feature = "chaos")]
 pub(crate) use outbox::Outbox;
@@ -35,6 +37,7 @@ pub struct Scaler {
     commands: mpsc::Sender<Command>,
     events: broadcast::Sender<WorkloadEvent>,
     changes: Arc<Changes>,
+    listening: watch::Receiver<Listening>,
 }
 
 /// A proxy's ends of its session. The session lasts until one of them is dropped, or the scaler ends it because the same proxy,
@@ -74,12 +77,15 @@ impl Scaler {
         let (commands, receiver) = mpsc::channel(QUEUE);
         let (events, _) = broadcast::channel(EVENTS);
         let changes = Arc::new(Changes::default());
-        let shell = Shell::new(config, platform, metrics, events.clone(), changes.clone());
+        let (told, listening) = watch::channel(Listening::new());
+        let tell = (events.clone(), changes.clone(), told);
+        let shell = Shell::new(config, platform, metrics, tell);
         tokio::spawn(shell.run(receiver));
         Self {
             commands,
             events,
             changes,
+            listening,
         }
     }
 
@@ -148,6 +154,12 @@ impl Scaler {
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<WorkloadEvent> {
         self.events.subscribe()
+    }
+
+    /// What proxies listen for on ports of their own, and what they will.
+    #[must_use]
+    pub fn listening(&self) -> watch::Receiver<Listening> {
+        self.listening.clone()
     }
 
     /// Stops every replica within the configured time, and ends every session.

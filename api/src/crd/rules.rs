@@ -108,7 +108,7 @@ const RULES: &[Rule] = &[
     ),
     (
         "http",
-        "(has(self.hosts) && size(self.hosts) > 0) || (has(self.routes) && size(self.routes) > 0)",
+        "(has(self.hosts) && size(self.hosts) > 0) || (has(self.routes) && size(self.routes) > 0) || has(self.front)",
         "are missing, and so are routes: no request would come here; write hosts: [\"*\"] for every request",
         ".hosts",
     ),
@@ -129,6 +129,12 @@ const RULES: &[Rule] = &[
         "!has(self.limit) || !has(self.perReplica) || self.perReplica <= double(self.limit)",
         "perReplica may not be above limit",
         ".perReplica",
+    ),
+    (
+        "http",
+        "!has(self.front) || !has(self.service) || !has(self.service.name) || self.service.name != self.front.service",
+        "is in front of the pods (http.service); give that one another name, and name it there",
+        ".front.service",
     ),
     (
         "http",
@@ -240,6 +246,7 @@ fn values() -> Vec<(&'static str, &'static str, Value)> {
             json!(LARGEST_ROUTE),
         ),
         ("http.requestRate", "required", json!(["perReplica"])),
+        ("http.front", "required", json!(["service"])),
     ];
     for path in [
         "http.rules[].match.methods",

@@ -78,7 +78,7 @@ pub(super) fn workload(
     if mode == Mode::Cluster
         && let (Some(spec), Some(http)) = (&spec.http, &mut http)
     {
-        object::http(spec, id, http);
+        object::http(document, spec, id, http);
     }
     if let (Some(spec), Some(http)) = (&spec.http, &mut http) {
         tls::tls(document, spec, id, mode, http);

@@ -15,7 +15,7 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HttpSpec {
-    /// Short for one route with hosts only; not together with `routes`.
+    /// Short for one route with hosts only; not together with `routes`. One of the two is needed, unless there is a `front`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<Host>,
     /// Any of these.
@@ -24,6 +24,9 @@ pub struct HttpSpec {
     /// Absent: the Service of the resource's own name, and its only port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceRef>,
+    /// Leads the callers of a Service in the cluster here. Absent: only what is routed to the proxies comes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub front: Option<FrontSpec>,
     /// What the replicas speak. Absent: auto.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<ProtocolSpec>,
@@ -80,6 +83,19 @@ pub struct ServiceRef {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
     /// Absent: its only port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<PortRef>,
+}
+
+/// The Service whose name callers in the cluster use. It has no selector: the scaler keeps its EndpointSlices at the proxies, so that
+/// these callers wake the workload, too, whatever Host they send. The Service in front of the pods is another: `http.service`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FrontSpec {
+    /// Its name, in the workload's namespace. Required.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Name>,
+    /// The one of its ports whose callers are led here. Absent: its only port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<PortRef>,
 }

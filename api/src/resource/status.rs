@@ -47,6 +47,9 @@ pub struct Status {
     /// With `mode: observe`: what would have been done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub would_have: Option<WouldHave>,
+    /// With `http.front`: where its callers are led.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub front: Option<FrontStatus>,
     /// One of each type.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
@@ -65,6 +68,16 @@ pub struct WouldHave {
     pub wakes: u64,
     /// The replica-hours that there were, less those that there would have been; decimal, e.g. `12.50`. Below zero: it would have had more.
     pub replica_hours_saved: String,
+}
+
+/// Where the callers of a front are led.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FrontStatus {
+    /// The port of every proxy that is this workload's.
+    pub port: i32,
+    /// Proxies that are ready in the Service's EndpointSlices.
+    pub proxies: i32,
 }
 
 /// Where a workload stands.
@@ -164,17 +177,20 @@ pub enum ConditionType {
     RouteConflict,
     /// The target's current pod template has been ready once.
     RevisionVerified,
+    /// With `http.front`: the callers of its Service come to a proxy.
+    FrontReady,
     /// Another version's.
     Other(String),
 }
 
 impl ConditionType {
-    const KNOWN: [Self; 5] = [
+    const KNOWN: [Self; 6] = [
         Self::Ready,
         Self::Awake,
         Self::Degraded,
         Self::RouteConflict,
         Self::RevisionVerified,
+        Self::FrontReady,
     ];
 
     /// As it is written.
@@ -186,6 +202,7 @@ impl ConditionType {
             Self::Degraded => "Degraded",
             Self::RouteConflict => "RouteConflict",
             Self::RevisionVerified => "RevisionVerified",
+            Self::FrontReady => "FrontReady",
             Self::Other(other) => other,
         }
     }

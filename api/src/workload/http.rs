@@ -6,10 +6,12 @@ use super::{Route, Rule, Tls, WakeRequires, WhileWaking};
 /// How requests reach a workload and how they are treated on the way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Http {
-    /// The requests that are its own. At least one.
+    /// The requests that are its own. At least one, unless there is a front.
     pub routes: Vec<Route>,
     /// The Service whose pods take the requests, in a cluster.
     pub service: Option<Service>,
+    /// The Service whose callers are led here, in a cluster.
+    pub front: Option<Front>,
     /// What its replicas speak.
     pub protocol: Protocol,
     /// How a starting replica is found ready, in a cluster.
@@ -43,6 +45,7 @@ impl Http {
         Self {
             routes,
             service: None,
+            front: None,
             protocol: Protocol::default(),
             readiness: Readiness::default(),
             dial: Dial::default(),
@@ -78,6 +81,15 @@ pub struct Service {
     pub name: String,
     /// Absent: its only port.
     pub port: Option<ServicePort>,
+}
+
+/// A Service without a selector, whose endpoints are the proxies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Front {
+    /// Which, and which of its ports.
+    pub service: Service,
+    /// The port of every proxy that leads to this workload alone, whatever a request's host. Absent: it has been given none yet.
+    pub listen: Option<u16>,
 }
 
 /// Which port of a Service.

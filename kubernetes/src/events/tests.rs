@@ -96,6 +96,7 @@ impl FactSource for Known {
             ungranted: Vec::new(),
             wakes: None,
             fallback: None,
+            front: None,
             blocked: None,
             failure: None,
             progress: None,

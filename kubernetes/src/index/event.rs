@@ -6,6 +6,7 @@ use super::object::Object;
 use super::owner::{Governing, KedaObject};
 use super::pod::Pod;
 use super::service::Service;
+use super::slice::Slice;
 use super::target::{Target, TargetKey};
 use rouse_api::workload::WorkloadId;
 
@@ -21,6 +22,8 @@ pub enum Event {
     Pod(Change<Pod>),
     /// A Service.
     Service(Change<Service>),
+    /// An EndpointSlice.
+    Slice(Change<Slice>),
     /// Something that a workload may name as its target.
     Target(Change<Target, TargetKey>),
     /// How it is with a custom kind that workloads name as their target's, but for what it has.

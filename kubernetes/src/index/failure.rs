@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::blocked::failure;
 use super::note::NoteReason;
-use super::observe::{Front, port_of};
+use super::observe::{Intake, port_of};
 use super::pods::Seen;
 use super::service::TargetPort;
 use super::trouble::{Trouble, TroubleKind};
@@ -44,12 +44,12 @@ impl Index {
     pub(super) fn troubled(
         &self,
         entry: &mut Entry,
-        front: &Front<'_>,
+        intake: &Intake<'_>,
         live: &[&Seen],
         now: Instant,
     ) -> (Troubled, Option<Instant>) {
         if live.is_empty() {
-            if let Front::Broken(failure) = front {
+            if let Intake::Broken(failure) = intake {
                 return (final_for(failure.clone()), None);
             }
             return self.without_pods(entry, now);
@@ -57,7 +57,7 @@ impl Index {
         entry.empty_since = None;
         if live
             .iter()
-            .any(|seen| seen.pod.ready && port_of(seen, front).is_some())
+            .any(|seen| seen.pod.ready && port_of(seen, intake).is_some())
         {
             return (Troubled::default(), None);
         }
@@ -65,7 +65,7 @@ impl Index {
         let (mut all_final, mut due) = (true, None::<Instant>);
         let mut sooner = |at: Instant| due = Some(due.map_or(at, |due: Instant| due.min(at)));
         for seen in live {
-            match self.verdict(seen, front, now) {
+            match self.verdict(seen, intake, now) {
                 Verdict::Final(failure) => {
                     troubled.failure.get_or_insert(failure);
                     continue;
@@ -129,9 +129,9 @@ impl Index {
         )
     }
 
-    fn verdict(&self, seen: &Seen, front: &Front<'_>, now: Instant) -> Verdict {
+    fn verdict(&self, seen: &Seen, intake: &Intake<'_>, now: Instant) -> Verdict {
         let pod = &seen.pod;
-        if let Front::Port(service, port) = front
+        if let Intake::Port(service, port) = intake
             && let TargetPort::Name(name) = &port.target
             && pod.port(name).is_none()
         {

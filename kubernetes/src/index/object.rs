@@ -100,7 +100,7 @@ impl Object {
     }
 }
 
-/// The Services that a workload looks at: its own, and that of its fallback.
+/// The Services that a workload looks at: its own, that of its fallback, and its front.
 pub(super) fn services(object: &Object) -> impl Iterator<Item = Key> {
     let http = object.workload.as_ref().ok();
     let http = http.and_then(|workload| workload.http.as_ref());
@@ -110,7 +110,9 @@ pub(super) fn services(object: &Object) -> impl Iterator<Item = Key> {
         }
         _ => None,
     };
-    object.service().into_iter().chain(fallback)
+    let front = http.and_then(|http| http.front.as_ref());
+    let front = front.map(|front| Key::new(object.key.namespace(), &front.service.name));
+    object.service().into_iter().chain(fallback).chain(front)
 }
 
 fn workload(object: &DynamicObject) -> Result<Arc<Workload>, Arc<[String]>> {

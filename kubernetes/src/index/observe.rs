@@ -17,7 +17,7 @@ use super::{Entry, Index};
 use crate::scale::cost::{GOES, PodCost};
 
 /// What a workload's Service comes to.
-pub(super) enum Front<'a> {
+pub(super) enum Intake<'a> {
     /// It takes no requests.
     None,
     /// Its pods take them on this port.
@@ -51,24 +51,24 @@ impl Index {
             .http
             .as_ref()
             .is_some_and(|http| http.readiness == Readiness::Kubelet);
-        let front = self.front(entry);
-        let pods = self.pods_of(entry, &front);
+        let intake = self.intake(entry);
+        let pods = self.pods_of(entry, &intake);
         let live = |seen: &&&Seen| !seen.pod.terminating;
         let (troubled, due) = {
             let live: Vec<&Seen> = pods.iter().filter(live).copied().collect();
-            self.troubled(entry, &front, &live, now)
+            self.troubled(entry, &intake, &live, now)
         };
         let replicas = pods
             .iter()
-            .filter_map(|seen| replica(seen, &front, kubelet))
+            .filter_map(|seen| replica(seen, &intake, kubelet))
             .collect();
         let target = entry
             .target
             .as_ref()
             .and_then(|target| self.targets.get(target));
-        let service = match front {
-            Front::Port(service, port) => service.socket(port),
-            Front::None | Front::Broken(_) => None,
+        let service = match intake {
+            Intake::Port(service, port) => service.socket(port),
+            Intake::None | Intake::Broken(_) => None,
         };
         let observation = Observation {
             workload: entry.object.key.clone(),
@@ -103,7 +103,7 @@ impl Index {
             };
             changes && !pod.terminating
         };
-        let pods = self.pods_of(entry, &self.front(entry));
+        let pods = self.pods_of(entry, &self.intake(entry));
         let told = |seen: &Seen| PodCost {
             name: seen.pod.key.name().to_owned(),
             uid: seen.pod.uid.clone(),
@@ -113,12 +113,12 @@ impl Index {
         pods.map(told).collect()
     }
 
-    pub(super) fn front(&self, entry: &Entry) -> Front<'_> {
+    pub(super) fn intake(&self, entry: &Entry) -> Intake<'_> {
         let Some(key) = &entry.service else {
-            return Front::None;
+            return Intake::None;
         };
         let Some(service) = self.services.get(key) else {
-            return Front::Broken(failure(
+            return Intake::Broken(failure(
                 "ServiceNotFound",
                 format!(
                     "there is no Service {key}; create it, or name another in spec.http.service"
@@ -126,14 +126,14 @@ impl Index {
             ));
         };
         if service.selector.is_empty() {
-            return Front::Broken(failure(
+            return Intake::Broken(failure(
                 "ServiceWithoutSelector",
                 format!("Service {key} has no selector: it names no pods that could take requests"),
             ));
         }
         match service.port(entry.service_port()) {
-            Ok(port) => Front::Port(service, port),
-            Err(failure) => Front::Broken(failure),
+            Ok(port) => Intake::Port(service, port),
+            Err(failure) => Intake::Broken(failure),
         }
     }
 
@@ -163,7 +163,7 @@ impl Index {
     }
 
     /// Its pods that have not ended: those of its Service that are also its target's.
-    pub(super) fn pods_of(&self, entry: &Entry, front: &Front<'_>) -> Vec<&Seen> {
+    pub(super) fn pods_of(&self, entry: &Entry, intake: &Intake<'_>) -> Vec<&Seen> {
         let target = entry
             .target
             .as_ref()
@@ -171,10 +171,10 @@ impl Index {
         // While the target is not there, or tells no selector, what its Service selects still takes requests.
         let mut selectors: Vec<&PodSelector> = Vec::new();
         selectors.extend(target.and_then(|target| target.selector.as_ref()));
-        match front {
-            Front::None => {}
-            Front::Port(service, _) => selectors.push(&service.selector),
-            Front::Broken(_) => return Vec::new(),
+        match intake {
+            Intake::None => {}
+            Intake::Port(service, _) => selectors.push(&service.selector),
+            Intake::Broken(_) => return Vec::new(),
         }
         let mut pods = self.pods.select(entry.object.key.namespace(), &selectors);
         pods.retain(|seen| !seen.pod.finished);
@@ -183,10 +183,10 @@ impl Index {
 }
 
 /// `None`: it has no address yet, or not the port.
-fn replica(seen: &Seen, front: &Front<'_>, kubelet: bool) -> Option<Replica> {
+fn replica(seen: &Seen, intake: &Intake<'_>, kubelet: bool) -> Option<Replica> {
     let pod = &seen.pod;
     let (address, started) = (pod.address?, seen.started?);
-    let port = port_of(seen, front)?;
+    let port = port_of(seen, intake)?;
     let state = match (pod.terminating, pod.ready) {
         (true, _) => ReplicaState::Terminating,
         (false, true) => ReplicaState::Ready,
@@ -210,14 +210,14 @@ fn replica(seen: &Seen, front: &Front<'_>, kubelet: bool) -> Option<Replica> {
 }
 
 /// Of a worker, which takes no requests: 0.
-pub(super) fn port_of(seen: &Seen, front: &Front<'_>) -> Option<u16> {
-    match front {
-        Front::None => Some(0),
-        Front::Port(_, port) => match &port.target {
+pub(super) fn port_of(seen: &Seen, intake: &Intake<'_>) -> Option<u16> {
+    match intake {
+        Intake::None => Some(0),
+        Intake::Port(_, port) => match &port.target {
             TargetPort::Number(number) => Some(*number),
             TargetPort::Name(name) => seen.pod.port(name),
         },
-        Front::Broken(_) => None,
+        Intake::Broken(_) => None,
     }
 }
 

@@ -126,7 +126,7 @@ impl Index {
         let Some(entry) = self.entries.get(key) else {
             return (Vec::new(), 0);
         };
-        let mut pods = self.pods_of(entry, &self.front(entry));
+        let mut pods = self.pods_of(entry, &self.intake(entry));
         pods.retain(|seen| !seen.pod.terminating);
         let target = entry.target.as_ref();
         let target = target.and_then(|target| self.targets.get(target));

@@ -19,6 +19,8 @@ pub struct Service {
     pub selector: PodSelector,
     /// Its own address; `None`: headless.
     pub address: Option<IpAddr>,
+    /// It is a name alone.
+    pub external: bool,
     /// Its ports.
     pub ports: Vec<Port>,
 }
@@ -34,6 +36,8 @@ pub struct Port {
     pub target: TargetPort,
     /// As `appProtocol` or else the name's prefix says.
     pub protocol: Protocol,
+    /// As it is written.
+    pub app_protocol: Option<String>,
 }
 
 /// A port of pods.
@@ -59,6 +63,7 @@ impl Service {
             key,
             selector: PodSelector::of_labels(spec.selector.unwrap_or_default()),
             address: spec.cluster_ip.and_then(|text| text.parse().ok()),
+            external: spec.type_.as_deref() == Some("ExternalName"),
             ports: ports.into_iter().filter_map(port).collect(),
         })
     }
@@ -127,6 +132,7 @@ fn port(port: core::ServicePort) -> Option<Port> {
         number,
         target,
         protocol,
+        app_protocol: port.app_protocol,
     })
 }
 

@@ -48,6 +48,7 @@ impl Index {
             failure: None,
             progress: None,
             fallback: self.fallback(entry).and_then(Result::err),
+            front: self.front_facts(entry),
             count: None,
             ready: 0,
             governed,

@@ -4,6 +4,7 @@ mod blocks;
 mod classes;
 mod endpoints;
 mod failures;
+mod fronts;
 mod objects;
 
 use std::collections::HashSet;

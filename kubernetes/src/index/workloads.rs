@@ -111,6 +111,7 @@ impl Index {
         if let Some(due) = old.due {
             self.due.remove(&(due, key.clone()));
         }
+        self.front_gone(key);
         self.workloads_changed = true;
         self.changed.insert(key.clone());
         Some(old)
@@ -147,7 +148,11 @@ impl Index {
             workloads.insert(key.clone());
         }
         self.post(&key, &mut entry);
+        let front = entry.front_service();
         self.entries.insert(key, entry);
+        if let Some(service) = front {
+            self.front_moved(&service);
+        }
     }
 
     fn unlink(&mut self, key: &Key, entry: &Entry) {
@@ -169,6 +174,10 @@ impl Index {
             }
         }
         self.unpost(key, entry);
+        if let Some(service) = entry.front_service() {
+            self.fronts_changed();
+            self.front_moved(&service);
+        }
     }
 
     fn unpost(&mut self, key: &Key, entry: &Entry) {
@@ -335,6 +344,16 @@ pub fn resolve(snapshot: Vec<(Arc<Workload>, Protocol)>) -> Vec<Workload> {
     let mut workloads: Vec<Workload> = resolved.collect();
     workloads.sort_by(|a, b| (a.rank, &a.id).cmp(&(b.rank, &b.id)));
     workloads
+}
+
+/// Tells each with a front the port that it has been given.
+pub fn open_fronts(ports: &BTreeMap<Key, u16>, workloads: &mut [Workload]) {
+    for workload in workloads {
+        let front = workload.http.as_mut().and_then(|http| http.front.as_mut());
+        if let Some(front) = front {
+            front.listen = ports.get(&workload.id).copied();
+        }
+    }
 }
 
 /// Takes from each what its namespace was not granted; a sentence for each host.

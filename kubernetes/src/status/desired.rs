@@ -1,5 +1,6 @@
 //! What is known to what is said; pure.
 
+mod front;
 #[cfg(test)]
 mod tests;
 
@@ -65,6 +66,7 @@ pub fn desired(
             Some(_) => would_have.map(would),
             None => recorded.would_have.clone().filter(|_| facts.observes),
         },
+        front: front::status(facts, recorded),
         conditions: conditions(facts, scaler, recorded, now),
     };
     status.why = trouble(facts).map(short).or_else(|| {
@@ -230,6 +232,7 @@ fn conditions(
     if facts.problems.is_empty() {
         said.extend([awake(facts), degraded(facts, scaler), conflict(facts)]);
         said.extend(verified(scaler).filter(|_| facts.verifies));
+        said.extend(front::condition(facts));
     }
     let mut conditions: Vec<_> = said
         .into_iter()
@@ -238,9 +241,11 @@ fn conditions(
     // Another version's are left as they are, and what a scaler that doesn't know the workload yet can't tell.
     let others = recorded.conditions.iter();
     let unsaid = facts.verifies && scaler.is_none();
+    let unlooked = front::is_unlooked(facts);
     let other = |c: &&Condition| match c.kind {
         ConditionType::Other(_) => true,
         ConditionType::RevisionVerified => unsaid,
+        ConditionType::FrontReady => unlooked,
         _ => false,
     };
     conditions.extend(others.filter(other).cloned());

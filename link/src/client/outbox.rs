@@ -40,6 +40,7 @@ enum Kind {
     Drained(WorkloadId, EndpointId),
     Proven(WorkloadId, EndpointId),
     Permits,
+    Fronts,
     Leaving,
 }
 
@@ -58,6 +59,7 @@ impl Kind {
                 Self::Proven(workload.clone(), endpoint.clone())
             }
             ToScaler::Permits(_) => Self::Permits,
+            ToScaler::Fronts(_) => Self::Fronts,
             ToScaler::Leaving => Self::Leaving,
         }
     }

@@ -66,6 +66,10 @@ fn write_http(http: &api::Http) -> wire::Http {
         wake_requires: http.wake_requires.as_ref().map(write_wake_requires),
         while_waking: write_while_waking(&http.while_waking),
         tls: write_tls(&http.tls),
+        front: http.front.as_ref().map(|front| wire::Front {
+            service: Some(write_service(&front.service)),
+            listen: front.listen.map_or(0, u32::from),
+        }),
     }
 }
 
@@ -116,6 +120,17 @@ fn read_http(http: wire::Http) -> Result<api::Http> {
         wake_requires: http.wake_requires.map(read_wake_requires).transpose()?,
         while_waking: read_while_waking(http.while_waking)?,
         tls: read_tls(http.tls),
+        front: http.front.map(read_front).transpose()?,
+    })
+}
+
+fn read_front(front: wire::Front) -> Result<api::Front> {
+    let listen = Some(front.listen).filter(|listen| *listen != 0);
+    Ok(api::Front {
+        service: read_service(required("http.front.service", front.service)?)?,
+        listen: listen
+            .map(|listen| port("http.front.listen", listen))
+            .transpose()?,
     })
 }
 

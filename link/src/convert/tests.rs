@@ -4,9 +4,9 @@ use std::time::Duration;
 use prost::Message;
 use rouse_api::link::*;
 use rouse_api::workload::{
-    Dial, HeaderMatch, HostPattern, Http, PathPrefix, Probe, ProbeAction, Protocol, Readiness,
-    Respond, Route, Rule, RuleAction, RuleMatch, Service, ServicePort, Tls, TlsFiles, WakeRequires,
-    WhileWaking, WorkloadId,
+    Dial, Front, HeaderMatch, HostPattern, Http, PathPrefix, Probe, ProbeAction, Protocol,
+    Readiness, Respond, Route, Rule, RuleAction, RuleMatch, Service, ServicePort, Tls, TlsFiles,
+    WakeRequires, WhileWaking, WorkloadId,
 };
 
 use super::{
@@ -221,6 +221,8 @@ fn what_a_proxy_says_arrives_as_it_was() {
             endpoint: endpoint.clone(),
         },
         ToScaler::Permits(full_owned(endpoint.clone())),
+        ToScaler::Fronts(Arc::new([(hello(), 20_017)].into())),
+        ToScaler::Fronts(Arc::default()),
         ToScaler::Proven { workload, endpoint },
         ToScaler::Leaving,
     ] {
@@ -313,6 +315,14 @@ fn routes_arrive_as_they_were() {
         let bytes = write_routed(&plain).encode_to_vec();
         let read = read_routed(wire::RoutedWorkload::decode(bytes.as_slice()).unwrap());
         assert_eq!(read, Ok(plain.clone()));
+    }
+    for listen in [None, Some(20_017)] {
+        full.front = Some(Front {
+            service: port(Some(ServicePort::Number(80))).unwrap(),
+            listen,
+        });
+        plain.http = Arc::new(full.clone());
+        assert_eq!(read_routed(write_routed(&plain)), Ok(plain.clone()));
     }
     for mode in [
         WhileWaking::Hold,

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use rouse_api::link::{Caller, EndpointId, Epoch, MemberId, ToScaler, Wake};
+use rouse_api::link::{Caller, EndpointId, Epoch, Fronts, MemberId, ToScaler, Wake};
 use rouse_api::workload::WorkloadId;
 
 use super::Malformed;
-use super::field::{endpoint, name, read_duration, workload, write_duration};
+use super::field::{endpoint, name, port, read_duration, workload, write_duration};
 use super::permits::{read_owned, write_owned};
 use super::report::{read_report, write_report};
 use crate::wire;
@@ -52,6 +52,7 @@ pub(crate) fn write_from_proxy(message: &ToScaler) -> wire::FromProxy {
             Message::Proven(write_endpoint(workload, endpoint))
         }
         ToScaler::Permits(owned) => Message::Permits(write_owned(owned)),
+        ToScaler::Fronts(fronts) => Message::Fronts(write_fronts(fronts)),
         ToScaler::Leaving => Message::Leaving(wire::Leaving {}),
     };
     wire::FromProxy {
@@ -93,6 +94,7 @@ pub(crate) fn read_from_proxy(message: wire::FromProxy) -> Result<Option<ToScale
             endpoint: endpoint("proven.endpoint", &named.endpoint)?,
         },
         Message::Permits(owned) => ToScaler::Permits(read_owned(owned)?),
+        Message::Fronts(fronts) => ToScaler::Fronts(Arc::new(read_fronts(fronts)?)),
         Message::Leaving(_) => ToScaler::Leaving,
     }))
 }
@@ -124,6 +126,24 @@ fn read_caller(by: &wire::Caller) -> Caller {
         host: word(&by.host, Caller::LONGEST_HOST),
         agent: word(&by.agent, Caller::LONGEST_WORD),
     }
+}
+
+fn write_fronts(fronts: &Fronts) -> wire::Fronts {
+    let open = fronts.iter().map(|(workload, port)| wire::OpenFront {
+        workload: workload.as_str().to_owned(),
+        port: u32::from(*port),
+    });
+    wire::Fronts {
+        open: open.collect(),
+    }
+}
+
+fn read_fronts(fronts: wire::Fronts) -> Result<Fronts> {
+    let read = |open: wire::OpenFront| {
+        let id = workload("fronts.open.workload", &open.workload)?;
+        Ok((id, port("fronts.open.port", open.port)?))
+    };
+    fronts.open.into_iter().map(read).collect()
 }
 
 fn write_endpoint(workload: &WorkloadId, endpoint: &EndpointId) -> wire::EndpointName {

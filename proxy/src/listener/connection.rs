@@ -13,12 +13,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::Door;
 use super::detect::{Detected, detect};
 use super::framing::Framing;
 use super::io::ClientIo;
 use super::proxy_protocol::{self, Announced};
+use super::{Door, Entrance};
 use crate::client::{Choice, Client, Phase};
 use crate::config::Limits;
 use crate::forward::{AnswerBody, Forwarding};
@@ -39,9 +40,10 @@ const SMALLEST_BUFFER: usize = 8 << 10;
 pub(super) async fn serve(
     mut stream: TcpStream,
     peer: SocketAddr,
-    door: Door,
+    entrance: Entrance,
     shared: Arc<Shared>,
 ) {
+    let Entrance { door, draining, .. } = entrance;
     if stream.set_nodelay(true).is_err() {
         return;
     }
@@ -53,14 +55,14 @@ pub(super) async fn serve(
     let opening = async {
         let announced = match door {
             Door::Announced => proxy_protocol::read(&mut stream).await?,
-            Door::Routed | Door::ByHeader => Announced::default(),
+            Door::Routed | Door::ByHeader | Door::Front(_) => Announced::default(),
         };
         let detected = detect(&mut stream).await?;
         std::io::Result::Ok((announced, detected))
     };
     let opened = tokio::select! {
         opened = tokio::time::timeout(limits.header_read, opening) => opened,
-        () = shared.draining.cancelled() => return,
+        () = draining.cancelled() => return,
     };
     let (announced, (detected, first)) = match opened {
         Ok(Ok(opened)) => opened,
@@ -79,18 +81,19 @@ pub(super) async fn serve(
             Door::Routed | Door::Announced => Choice::Untouched,
             Door::ByHeader if shared.config.by_header.believes(peer.ip()) => Choice::Believed,
             Door::ByHeader => Choice::Ignored,
+            Door::Front(workload) => Choice::Made(workload),
         },
     ));
     let outcome = match detected {
         Detected::Nothing => return,
         Detected::Http1 => {
             let io = ClientIo::new(stream, first, Some(Framing::new()), client.clone());
-            serve_http1(io, &client, &shared).await
+            serve_http1(io, &client, &draining, &shared).await
         }
         Detected::Http2 => {
             client.set_http2();
             let io = ClientIo::new(stream, first, None, client.clone());
-            serve_http2(io, &client, &shared).await
+            serve_http2(io, &client, &draining, &shared).await
         }
     };
     if let Err(error) = outcome {
@@ -101,6 +104,7 @@ pub(super) async fn serve(
 async fn serve_http1(
     io: ClientIo,
     client: &Arc<Client>,
+    draining: &CancellationToken,
     shared: &Arc<Shared>,
 ) -> hyper::Result<()> {
     let limits = &shared.config.limits;
@@ -116,7 +120,7 @@ async fn serve_http1(
     let connection = builder
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
-    drive(pin!(connection), client, shared, |connection| {
+    drive(pin!(connection), client, draining, shared, |connection| {
         connection.graceful_shutdown();
     })
     .await
@@ -125,6 +129,7 @@ async fn serve_http1(
 async fn serve_http2(
     io: ClientIo,
     client: &Arc<Client>,
+    draining: &CancellationToken,
     shared: &Arc<Shared>,
 ) -> hyper::Result<()> {
     let limits = &shared.config.limits;
@@ -150,7 +155,7 @@ async fn serve_http2(
         async move { handle(&shared, &client, request).await }
     });
     let connection = builder.serve_connection(TokioIo::new(io), service);
-    drive(pin!(connection), client, shared, |connection| {
+    drive(pin!(connection), client, draining, shared, |connection| {
         connection.graceful_shutdown();
     })
     .await
@@ -169,6 +174,7 @@ async fn handle(
 async fn drive<C>(
     mut connection: Pin<&mut C>,
     client: &Client,
+    draining: &CancellationToken,
     shared: &Shared,
     shut_down: fn(Pin<&mut C>),
 ) -> hyper::Result<()>
@@ -182,7 +188,7 @@ where
         tokio::select! {
             biased;
             outcome = connection.as_mut() => return outcome,
-            () = shared.draining.cancelled(), if ending.is_none() => {
+            () = draining.cancelled(), if ending.is_none() => {
                 ending = Some(Instant::now());
                 shut_down(connection.as_mut());
             }

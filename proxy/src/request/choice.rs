@@ -1,4 +1,4 @@
-//! The workload that a gateway in front has chosen.
+//! The workload that was chosen: by a gateway in front, or by the port that the request came to.
 
 use http::HeaderMap;
 use rouse_api::workload::WorkloadId;
@@ -12,15 +12,17 @@ use crate::error::ProxyError;
 /// # Errors
 /// When it is there more than once, or is no `namespace/name`.
 pub(super) fn take(
-    choice: Choice,
+    choice: &Choice,
     headers: &mut HeaderMap,
 ) -> Result<Option<WorkloadId>, ProxyError> {
-    if choice == Choice::Untouched {
-        return Ok(None);
+    match choice {
+        Choice::Untouched => return Ok(None),
+        Choice::Made(workload) => return Ok(Some(workload.clone())),
+        Choice::Ignored | Choice::Believed => {}
     }
     let one = headers.get_all(ByHeader::NAME).iter().nth(1).is_none();
     let value = headers.remove(ByHeader::NAME);
-    let Some(value) = value.filter(|_| choice == Choice::Believed) else {
+    let Some(value) = value.filter(|_| *choice == Choice::Believed) else {
         return Ok(None);
     };
     if !one {
@@ -52,7 +54,7 @@ mod tests {
         for value in values {
             headers.append(ByHeader::NAME, HeaderValue::from_static(value));
         }
-        let found = take(choice, &mut headers).map_err(drop);
+        let found = take(&choice, &mut headers).map_err(drop);
         (found, headers.len())
     }
 
@@ -61,8 +63,10 @@ mod tests {
         let hello = WorkloadId::new("default", "hello");
         assert_eq!(
             taken(Choice::Believed, &["default/hello"]),
-            (Ok(Some(hello)), 0)
+            (Ok(Some(hello.clone())), 0)
         );
+        let made = Choice::Made(hello.clone());
+        assert_eq!(taken(made, &["default/other"]), (Ok(Some(hello)), 1));
         assert_eq!(taken(Choice::Ignored, &["default/hello"]), (Ok(None), 0));
         assert_eq!(taken(Choice::Untouched, &["default/hello"]), (Ok(None), 1));
         assert_eq!(taken(Choice::Believed, &[]), (Ok(None), 0));

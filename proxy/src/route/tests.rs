@@ -47,6 +47,7 @@ fn table(routes: Vec<Route>) -> RouteTable {
             timeouts: Timeouts::default(),
             rules: Vec::new(),
             wake_requires: None,
+            front: None,
             while_waking: rouse_api::workload::WhileWaking::default(),
         }),
     };

@@ -14,6 +14,7 @@ mod answers;
 mod choice;
 mod crowd;
 mod framing;
+mod fronts;
 mod headers;
 mod http2_client;
 mod http2_upstream;

@@ -85,6 +85,7 @@ pub(crate) fn routed(name: &str, tune: impl FnOnce(&mut Http)) -> RoutedWorkload
         timeouts: Timeouts::default(),
         rules: Vec::new(),
         wake_requires: None,
+        front: None,
         while_waking: rouse_api::workload::WhileWaking::default(),
     };
     tune(&mut http);

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -72,6 +73,10 @@ pub(crate) struct ScalerArgs {
         value_delimiter = ';'
     )]
     pub(crate) host_grants: Vec<HostGrant>,
+    /// Ports of every proxy that may be given to one workload each, to lead callers in the cluster there (http.front); none of the
+    /// proxies may use them otherwise [default: there are no fronts]
+    #[arg(long, env = "ROUSE_FRONT_PORTS", value_name = "FIRST-LAST", value_parser = value::ports)]
+    pub(crate) front_ports: Option<RangeInclusive<u16>>,
     /// Every workload that is awake is looked at no less often than this
     #[arg(long, env = "ROUSE_TICK", value_name = "DURATION", value_parser = value::positive_duration, default_value = "1s")]
     tick: Duration,

@@ -319,3 +319,24 @@ fn lifetimes_that_cannot_be_kept_are_refused() {
         "{told}"
     );
 }
+
+#[test]
+fn ports_of_fronts_are_a_range_that_proxies_can_have() {
+    let ports = |text: &str| {
+        let link = ["--link-insecure", &format!("--front-ports={text}")];
+        scaler(&link).map(|args| args.front_ports)
+    };
+    assert_eq!(ports("20000-20999"), Ok(Some(20_000..=20_999)));
+    assert_eq!(ports("20000-20000"), Ok(Some(20_000..=20_000)));
+    for bad in [
+        "20000",
+        "20999-20000",
+        "80-20000",
+        "20000-70000",
+        "a-b",
+        "-",
+    ] {
+        let refusal = ports(bad).expect_err(bad);
+        assert!(refusal.contains("is not a range of ports"), "{refusal}");
+    }
+}

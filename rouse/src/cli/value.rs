@@ -1,6 +1,7 @@
 //! Values of flags, written as in a resource.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,20 @@ pub(super) fn report_interval(text: &str) -> Result<Duration, String> {
 /// A label as names of objects are made of.
 pub(super) fn name(text: &str) -> Result<resource::Name, String> {
     resource::Name::try_from(text.to_owned())
+}
+
+/// `20000-20999`: from the first to the last. Those below 1024 need a right that proxies don't have.
+pub(super) fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let port = |text: &str| text.parse().ok().filter(|port: &u16| *port >= 1024);
+    let ends = text
+        .split_once('-')
+        .and_then(|(first, last)| Some((port(first)?, port(last)?)));
+    match ends {
+        Some((first, last)) if first <= last => Ok(first..=last),
+        _ => Err(format!(
+            "{text:?} is not a range of ports from 1024 to 65535; write one such as 20000-20999"
+        )),
+    }
 }
 
 /// Bytes: `65536`, `64Ki`, `16Mi`.

@@ -56,6 +56,7 @@ pub(super) fn hello(args: &DemoArgs) -> Result<Workload, Error> {
             timeouts: Timeouts::default(),
             rules: Vec::new(),
             wake_requires: None,
+            front: None,
             while_waking: rouse_api::workload::WhileWaking::default(),
         }),
         target: Target::Process(Process {

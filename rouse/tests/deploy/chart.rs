@@ -173,6 +173,40 @@ fn the_header_gets_a_port_a_service_and_a_guard_of_its_own() {
 }
 
 #[test]
+fn fronts_get_a_right_a_range_and_a_way_in() {
+    let writes = |objects: &[Value]| {
+        let roles = objects.iter().filter(|one| one["rules"].is_array());
+        let mut rights = roles.flat_map(rights);
+        rights.any(|right| right == "create discovery.k8s.io/endpointslices")
+    };
+    let opened = |objects: &[Value]| {
+        let policy = one(objects, "NetworkPolicy", "rouse-proxy");
+        let rules = policy["spec"]["ingress"].as_array().unwrap();
+        let mut rules = rules.iter();
+        let rule = rules.find(|rule| rule["ports"][0]["endPort"].is_number());
+        rule.map(|rule| rule["ports"].clone())
+    };
+    let range = |objects: &[Value]| {
+        let mut args = args(objects, "scaler").into_iter();
+        args.find(|arg| arg.starts_with("--front-ports"))
+    };
+    let off = objects(&[]);
+    assert!(!writes(&off));
+    assert_eq!((range(&off), opened(&off)), (None, None));
+    let on = objects(&[
+        "scaler.fronts.enabled=true",
+        "scaler.fronts.firstPort=20500",
+    ]);
+    assert!(writes(&on));
+    assert_eq!(range(&on), Some("--front-ports=20500-20999".to_owned()));
+    let ports = json!([{"port": 20500, "endPort": 20999}]);
+    assert_eq!(opened(&on), Some(ports));
+    let named = objects(&["scaler.fronts.enabled=true", "scaler.namespaces={blue}"]);
+    assert!(writes(&named));
+    assert!(named.iter().all(|one| one["kind"] != "ClusterRole"));
+}
+
+#[test]
 fn images_by_tag_and_by_digest() {
     let image = |values: &[&str]| container(&objects(values), "proxy")["image"].clone();
     assert_eq!(image(&[]), "rouse:0.1.0");

@@ -25,6 +25,11 @@ const FILES: &[(&str, &str, &[&str])] = &[
         &["scaler.podDeletionCost=true"],
     ),
     (
+        "kubernetes/fronts.yaml",
+        "fronts.yaml",
+        &["scaler.fronts.enabled=true"],
+    ),
+    (
         "kubernetes/namespaced/rbac.yaml",
         "rbac.yaml",
         &["scaler.namespaces={default}"],

@@ -8,13 +8,18 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::{Api, ListParams};
+use rouse_testbed::apply::documents;
 use rouse_testbed::{Testbed, TestbedConfig, install};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::apply::apply;
 use crate::support::{Whole, get, once, until};
 
 pub(crate) use rouse_testbed::install::NAMESPACE;
+
+/// Given to fronts.
+pub(crate) const FRONT_PORTS: &str = "20000-20999";
 
 /// A control plane with a node, and Rouse on it.
 pub(crate) struct Cluster {
@@ -81,7 +86,15 @@ impl Cluster {
         let cluster = Self { testbed, client };
         let failpoints = crate::points::folder();
         std::fs::create_dir_all(&failpoints).unwrap();
-        let environment = [("ROUSE_FAILPOINTS", failpoints.to_str().unwrap())];
+        let environment = [
+            ("ROUSE_FAILPOINTS", failpoints.to_str().unwrap()),
+            ("ROUSE_FRONT_PORTS", FRONT_PORTS),
+        ];
+        // First: what a scaler may not watch it tries again much later.
+        let rights = std::fs::read_to_string(deploy().join("kubernetes/fronts.yaml")).unwrap();
+        for object in documents(&rights).unwrap() {
+            apply(&cluster.client, &object).await;
+        }
         let installed = install::install(&cluster.client, &deploy(), &environment).await;
         installed.unwrap_or_else(|error| panic!("{error}"));
         let whole = std::panic::AssertUnwindSafe(cluster.whole());

@@ -64,6 +64,7 @@ mod examples;
 mod failures;
 mod faults;
 mod fixtures;
+mod fronts;
 mod kinds;
 mod load;
 mod mesh;
@@ -141,6 +142,8 @@ fn main() -> ExitCode {
         verify::CASES,
         triggers::CASES,
         examples::CASES,
+        fronts::CASES,
+        fronts::mistakes::CASES,
     ];
     let alone = [
         named::CASES,
@@ -151,6 +154,8 @@ fn main() -> ExitCode {
         triggers::ALONE,
         faults::CASES,
         upgrade::CASES,
+        fronts::ALONE,
+        fronts::mistakes::ALONE,
     ];
     if arguments.list {
         let all = side_by_side

@@ -45,7 +45,7 @@ async fn patch(cluster: &Cluster, part: &str, patch: Value) {
 }
 
 /// As `kubectl rollout status`, for a part of Rouse.
-async fn rolled_out(cluster: &Cluster, part: &str) {
+pub(crate) async fn rolled_out(cluster: &Cluster, part: &str) {
     let deployments: Api<Deployment> = Api::namespaced(cluster.client.clone(), NAMESPACE);
     until(&format!("{part} is rolled out"), async || {
         let found = deployments.get(part).await.unwrap();
@@ -60,7 +60,7 @@ async fn rolled_out(cluster: &Cluster, part: &str) {
 }
 
 /// As `kubectl rollout restart`.
-async fn restart(cluster: &Cluster, part: &str, mark: &str) {
+pub(crate) async fn restart(cluster: &Cluster, part: &str, mark: &str) {
     let annotations = json!({"kubectl.kubernetes.io/restartedAt": mark});
     let template = json!({"metadata": {"annotations": annotations}});
     patch(cluster, part, json!({"spec": {"template": template}})).await;

@@ -123,6 +123,8 @@ impl Controller {
                 });
             }
             ToScaler::Permits(owned) => self.owned(member, &owned, now, out),
+            // Nothing is decided by it.
+            ToScaler::Fronts(_) => {}
             ToScaler::Leaving => {
                 let dead: Vec<MemberNo> = self.members.leave(session).into_iter().collect();
                 self.buried(&dead, now, out);

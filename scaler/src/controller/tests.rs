@@ -84,6 +84,7 @@ fn workload() -> Workload {
             timeouts: Timeouts::default(),
             rules: Vec::new(),
             wake_requires: None,
+            front: None,
             while_waking: rouse_api::workload::WhileWaking::default(),
         }),
         target: Target::Process(process("hello")),

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rouse_api::link::{Capabilities, MemberId, ToProxy, ToScaler};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::changes::Changes;
+use super::fronts::{Heard, Listening};
 use super::metrics::Metrics;
 use super::session::Seat;
 use super::{Command, LinkEnds, QUEUE, session};
@@ -36,6 +37,7 @@ pub(super) struct Shell<P> {
     metrics: Metrics,
     notices: broadcast::Sender<WorkloadEvent>,
     changes: Arc<Changes>,
+    heard: Heard,
     seats: BTreeMap<SessionId, Seat>,
     next_session: u64,
     sessions: JoinSet<()>,
@@ -52,8 +54,11 @@ impl<P: Platform> Shell<P> {
         config: ScalerConfig,
         platform: P,
         metrics: Metrics,
-        notices: broadcast::Sender<WorkloadEvent>,
-        changes: Arc<Changes>,
+        (notices, changes, listening): (
+            broadcast::Sender<WorkloadEvent>,
+            Arc<Changes>,
+            watch::Sender<Listening>,
+        ),
     ) -> Self {
         let (inputs, input) = mpsc::channel(QUEUE);
         metrics.leads(config.leads.is_some());
@@ -67,6 +72,7 @@ impl<P: Platform> Shell<P> {
             metrics,
             notices,
             changes,
+            heard: Heard::new(listening),
             seats: BTreeMap::new(),
             next_session: 0,
             sessions: JoinSet::new(),
@@ -195,6 +201,7 @@ impl<P: Platform> Shell<P> {
             self.seats.remove(session);
         }
         heard(&event);
+        self.heard.take(&event);
         for action in self.controller.handle(event, Instant::now()) {
             self.perform(action);
         }

@@ -80,6 +80,7 @@ pub(crate) fn workload(process: Process) -> Workload {
             timeouts: Timeouts::default(),
             rules: Vec::new(),
             wake_requires: None,
+            front: None,
             while_waking: rouse_api::workload::WhileWaking::default(),
         }),
         target: Target::Process(process),

@@ -65,6 +65,7 @@ pub(super) fn http(document: &mut Document, spec: &HttpSpec) -> Http {
         timeouts: timeouts(document, spec, &at.key("timeouts")),
         rules: Vec::new(),
         wake_requires: None,
+        front: None,
         while_waking: WhileWaking::default(),
     }
 }
@@ -212,7 +213,7 @@ fn check_routes(document: &mut Document, spec: &HttpSpec, at: &FieldPath) {
         let message = "stands together with hosts: write hosts into each route, or hosts alone";
         document.refuse(&routes, message);
     }
-    if spec.hosts.is_empty() && spec.routes.is_empty() {
+    if spec.hosts.is_empty() && spec.routes.is_empty() && spec.front.is_none() {
         let message = "are missing, and so are routes: no request would come here; write hosts: [\"*\"] for every request";
         document.refuse_between(&hosts, std::slice::from_ref(&routes), message);
     }

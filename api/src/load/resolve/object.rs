@@ -1,8 +1,8 @@
 use crate::load::document::Document;
 use crate::load::path::FieldPath;
-use crate::resource::{self, HttpSpec, PortRef, ProtocolSpec, Spec};
+use crate::resource::{self, FrontSpec, HttpSpec, PortRef, ProtocolSpec, Spec};
 use crate::workload::{
-    Dial, Http, Protocol, Readiness, Scalable, Service, ServicePort, WorkloadId,
+    Dial, Front, Http, Protocol, Readiness, Scalable, Service, ServicePort, WhileWaking, WorkloadId,
 };
 
 /// What `target` is, unless said.
@@ -35,7 +35,12 @@ pub(super) fn target(
 }
 
 /// Adds to `http` what means something in a cluster only.
-pub(super) fn http(spec: &HttpSpec, id: Option<&WorkloadId>, http: &mut Http) {
+pub(super) fn http(
+    document: &mut Document,
+    spec: &HttpSpec,
+    id: Option<&WorkloadId>,
+    http: &mut Http,
+) {
     let service = spec.service.clone().unwrap_or_default();
     let name = match (service.name, id) {
         (Some(name), _) => Some(name.into()),
@@ -43,11 +48,12 @@ pub(super) fn http(spec: &HttpSpec, id: Option<&WorkloadId>, http: &mut Http) {
     };
     http.service = name.map(|name| Service {
         name,
-        port: service.port.map(|port| match port {
-            PortRef::Number(number) => ServicePort::Number(number.get()),
-            PortRef::Name(name) => ServicePort::Name(name),
-        }),
+        port: service.port.map(port),
     });
+    http.front = spec
+        .front
+        .as_ref()
+        .and_then(|front| self::front(document, front, http));
     http.protocol = match spec.protocol {
         None | Some(ProtocolSpec::Auto) => Protocol::Auto,
         Some(ProtocolSpec::Http1) => Protocol::Http1,
@@ -61,4 +67,47 @@ pub(super) fn http(spec: &HttpSpec, id: Option<&WorkloadId>, http: &mut Http) {
         None | Some(resource::Dial::Pod) => Dial::Pod,
         Some(resource::Dial::Service) => Dial::Service,
     };
+}
+
+fn port(port: PortRef) -> ServicePort {
+    match port {
+        PortRef::Number(number) => ServicePort::Number(number.get()),
+        PortRef::Name(name) => ServicePort::Name(name),
+    }
+}
+
+/// `http`: its own Service and its fallback, which are others.
+fn front(document: &mut Document, spec: &FrontSpec, http: &Http) -> Option<Front> {
+    let at = FieldPath::of("spec.http.front").key("service");
+    let Some(name) = &spec.service else {
+        if !document.touched(&at) {
+            document.refuse(
+                &at,
+                "is missing; write the name of the Service that callers use, which has no selector",
+            );
+        }
+        return None;
+    };
+    let name = name.as_str();
+    if http.service.as_ref().is_some_and(|own| own.name == name) {
+        let message = format!(
+            "is {name}, which is in front of the pods (http.service); give that one another name, and name it there"
+        );
+        document.refuse(&at, message);
+    }
+    if let WhileWaking::Fallback(other) = &http.while_waking
+        && other.name == name
+    {
+        let message = format!(
+            "is {name}, which is also whileWaking.fallback: what it doesn't answer would come back to it; name another there"
+        );
+        document.refuse(&at, message);
+    }
+    Some(Front {
+        service: Service {
+            name: name.to_owned(),
+            port: spec.port.clone().map(port),
+        },
+        listen: None,
+    })
 }

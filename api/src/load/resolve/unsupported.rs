@@ -54,6 +54,10 @@ fn in_standalone_http(document: &mut Document, http: &HttpSpec) {
         let instead = "leave it out: the process listens on $PORT";
         not_supported(document, &at.key("service"), instead);
     }
+    if http.front.is_some() {
+        let instead = "leave it out: no Service's callers are here to be led; write hosts";
+        not_supported(document, &at.key("front"), instead);
+    }
     if http.readiness == Some(Readiness::Kubelet) {
         not_supported(
             document,

@@ -574,6 +574,7 @@ fn what_later_versions_bring() {
     }
     for (http, path) in [
         ("service: {port: http}", "service"),
+        ("front: {service: a}", "front"),
         ("readiness: kubelet", "readiness"),
         ("upstream: {dial: service}", "upstream.dial"),
     ] {

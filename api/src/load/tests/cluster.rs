@@ -8,7 +8,8 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::workload::{
-    Dial, HostPattern, Http, OnDelete, Protocol, Readiness, Scalable, Service, ServicePort, Target,
+    Dial, Front, HostPattern, Http, OnDelete, Protocol, Readiness, Scalable, Service, ServicePort,
+    Target,
 };
 
 fn objects(folder: &str) -> Vec<(PathBuf, String)> {
@@ -368,5 +369,42 @@ fn tls_towards_replicas() {
             problems.len() == 1 && problems[0].contains(wanted),
             "{problems:?}"
         );
+    }
+}
+
+#[test]
+fn a_front_is_another_service_than_the_pods() {
+    let http = loaded("http: {service: {name: a-pods}, front: {service: a, port: 80}}").http;
+    let http = http.unwrap();
+    assert!(http.routes.is_empty(), "no host is needed");
+    let front = Front {
+        service: Service {
+            name: "a".to_owned(),
+            port: Some(ServicePort::Number(80)),
+        },
+        listen: None,
+    };
+    assert_eq!(http.front, Some(front));
+    // The object's own name is that of its Service, unless said.
+    let object = |spec: &str| {
+        format!(
+            "{{apiVersion: rouse.dev/v1alpha1, kind: ScaledWorkload, metadata: {{name: a}}, spec: {{{spec}}}}}"
+        )
+    };
+    for (spec, wanted) in [
+        (
+            "http: {front: {service: a}}",
+            "is a, which is in front of the pods",
+        ),
+        (
+            "http: {service: {name: b}, front: {service: a}, whileWaking: {fallback: {service: {name: a}}}}",
+            "which is also whileWaking.fallback",
+        ),
+    ] {
+        let problems = problems_of(&object(spec));
+        let told = problems.iter().any(|problem| {
+            problem.starts_with("spec.http.front.service") && problem.contains(wanted)
+        });
+        assert!(told, "{problems:?}");
     }
 }

@@ -30,6 +30,7 @@ fn facts(replicas: u32, ready: u32) -> Facts {
         failure: None,
         progress: None,
         fallback: None,
+        front: None,
         count: Some(Count {
             version: 1,
             replicas,
@@ -238,4 +239,68 @@ fn what_is_observed_is_ready_whatever_would_keep_it_from_being_scaled() {
         condition(&status, ConditionType::Ready).unwrap().0,
         ConditionStatus::False
     );
+}
+
+#[test]
+fn a_front_is_told_with_its_port_and_its_proxies() {
+    use crate::facts::FrontFacts;
+    let found = crate::front::plan::Said {
+        port: Some(20_017),
+        proxies: 2,
+        of: 3,
+        failure: None,
+    };
+    let front = |said, reason: Option<&str>| FrontFacts {
+        service: WorkloadId::new("default", "hello"),
+        said,
+        failure: reason.and_then(failure),
+        foreign: Vec::new(),
+    };
+    let mut facts = facts(0, 0);
+    let told = |facts: &Facts, recorded: &Status| {
+        let status = desired(facts, None, recorded, at(0));
+        let found = condition(&status, ConditionType::FrontReady);
+        let front = status
+            .front
+            .clone()
+            .map(|front| (front.port, front.proxies));
+        (
+            found.map(|(status, reason, _)| (status, reason)),
+            front,
+            status,
+        )
+    };
+    assert_eq!(told(&facts, &Status::default()).0, None);
+    facts.front = Some(front(Some(found.clone()), None));
+    let (found_condition, at_port, recorded) = told(&facts, &Status::default());
+    let serving = Some((ConditionStatus::True, "Serving".to_owned()));
+    assert_eq!(
+        (found_condition, at_port),
+        (serving.clone(), Some((20_017, 2)))
+    );
+    let message = &recorded.conditions.last().unwrap().message;
+    assert!(
+        message.contains("port 20017 of 2 of 3 proxies"),
+        "{message}"
+    );
+    // A new leader that has not looked yet lets it stand.
+    facts.front = Some(front(None, None));
+    let (kept, at_port, _) = told(&facts, &recorded);
+    assert_eq!((kept, at_port), (serving, Some((20_017, 2))));
+    // What is wrong is told, with what there is all the same.
+    facts.front = Some(front(Some(found.clone()), Some("FrontHasSelector")));
+    let (wrong, at_port, _) = told(&facts, &recorded);
+    let selector = (ConditionStatus::False, "FrontHasSelector".to_owned());
+    assert_eq!((wrong, at_port), (Some(selector), Some((20_017, 2))));
+    let mut foreign = front(Some(found), None);
+    foreign.foreign = vec!["by-hand".to_owned()];
+    facts.front = Some(foreign);
+    let status = told(&facts, &recorded).2;
+    let last = status.conditions.last().unwrap();
+    assert_eq!(last.reason, "ForeignEndpoints");
+    assert!(last.message.contains("by-hand"), "{}", last.message);
+    // Without a front nothing of it is left.
+    facts.front = None;
+    let (gone, at_port, _) = told(&facts, &recorded);
+    assert_eq!((gone, at_port), (None, None));
 }

@@ -48,6 +48,7 @@ impl FactSource for World {
             failure: None,
             progress: None,
             fallback: None,
+            front: None,
             count: Some(Count {
                 version: 1,
                 replicas: *replicas,

@@ -30,6 +30,7 @@ fn http(limit: Option<u32>, max_held: u32) -> Http {
         timeouts: Timeouts::default(),
         rules: Vec::new(),
         wake_requires: None,
+        front: None,
         while_waking: rouse_api::workload::WhileWaking::default(),
     }
 }
