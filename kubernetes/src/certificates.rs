@@ -13,6 +13,7 @@ mod issue;
 mod keeper;
 mod plan;
 mod secrets;
+mod step;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -327,24 +327,52 @@ fn variables_that_arguments_name_are_there_and_come_from_the_pod() {
 
 #[test]
 fn certificates_are_where_they_are_mounted() {
-    for part in parts() {
-        let mount = &part.container().volume_mounts.as_ref().unwrap()[0];
-        assert_eq!(mount.read_only, Some(true));
-        for (flag, file) in [
-            ("link-ca", "ca.crt"),
-            ("link-cert", "tls.crt"),
-            ("link-key", "tls.key"),
-        ] {
-            assert_eq!(part.flag(flag), format!("{}/{file}", mount.mount_path));
-        }
-        let volumes = part.pod().volumes.as_ref().unwrap();
-        let volume = volumes.iter().find(|volume| volume.name == mount.name);
-        let secret = volume.unwrap().secret.as_ref().unwrap();
-        assert_eq!(
-            secret.secret_name.as_deref(),
-            Some(&*format!("{}-link", part.name))
-        );
+    let [proxy, scaler] = parts();
+    let mount = &proxy.container().volume_mounts.as_ref().unwrap()[0];
+    assert_eq!(mount.read_only, Some(true));
+    for (flag, file) in [
+        ("link-ca", "ca.crt"),
+        ("link-cert", "tls.crt"),
+        ("link-key", "tls.key"),
+    ] {
+        assert_eq!(proxy.flag(flag), format!("{}/{file}", mount.mount_path));
     }
+    let volumes = proxy.pod().volumes.as_ref().unwrap();
+    let volume = volumes.iter().find(|volume| volume.name == mount.name);
+    let secret = volume.unwrap().secret.as_ref().unwrap();
+    assert_eq!(secret.secret_name.as_deref(), Some("rouse-proxy-link"));
+    assert_ne!(
+        secret.optional,
+        Some(true),
+        "a missing one is tried again at once, its contents after a minute"
+    );
+    assert!(scaler.pod().volumes.is_none(), "it makes them itself");
+}
+
+/// The scaler makes two Secrets, and nothing may read another or all.
+#[test]
+fn the_secrets_that_are_made_are_those_the_role_is_for() {
+    let [_, scaler] = parts();
+    let role = &of_kind::<Role>("Role")["rouse-scaler"];
+    let rules = role.rules.as_deref().unwrap();
+    let secrets = rules.iter().filter(|rule| {
+        let resources = rule.resources.as_ref();
+        resources.is_some_and(|all| all.iter().any(|one| one == "secrets"))
+    });
+    let secrets: Vec<_> = secrets.collect();
+    let [create, rest] = secrets[..] else {
+        panic!("{secrets:?}");
+    };
+    assert_eq!(
+        (&*create.verbs, &create.resource_names),
+        (&["create".to_owned()][..], &None)
+    );
+    assert_eq!(rest.verbs, ["get", "update"]);
+    let flag = scaler.flag("link-certificates");
+    let (namespace, name) = flag.split_once('/').unwrap();
+    assert_eq!(namespace, "$(POD_NAMESPACE)");
+    let names = ["link-ca", "proxy-link"].map(|end| format!("{name}-{end}"));
+    assert_eq!(rest.resource_names.as_deref(), Some(&names[..]));
 }
 
 #[test]

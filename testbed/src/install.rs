@@ -1,6 +1,5 @@
-//! Rouse on a testbed, as an administrator installs it: the manifests of `deploy/`, certificates for the link, a definition.
-
-mod certificates;
+//! Rouse on a testbed, as an administrator installs it: the manifests of `deploy/` and the definition. The scalers make the link's
+//! certificates.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +10,6 @@ use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 
 use crate::apply::{ApplyError, apply, documents};
-use certificates::{Pair, issue};
 
 /// Where Rouse itself lives.
 pub const NAMESPACE: &str = "rouse";
@@ -41,9 +39,6 @@ pub enum InstallError {
     /// A manifest can't be applied.
     #[error("{0}: {1}")]
     Apply(String, ApplyError),
-    /// A certificate can't be made.
-    #[error("the link's certificates: {0}")]
-    Certificate(#[from] rcgen::Error),
     /// It is installed, but does not come up.
     #[error("{0} within {READY:?}; see kubectl -n {NAMESPACE} get pods, and their logs")]
     Late(String),
@@ -64,9 +59,6 @@ pub async fn install(
     for name in MANIFESTS {
         let manifest = deploy.join("kubernetes").join(name);
         file(client, &manifest, environment).await?;
-        if name == "namespace.yaml" {
-            secrets(client).await?;
-        }
     }
     Ok(())
 }
@@ -136,23 +128,4 @@ fn adapt(object: &mut Value, environment: &[(&str, &str)]) {
             env.extend(environment.iter().map(variable));
         }
     }
-}
-
-async fn secrets(client: &Client) -> Result<(), InstallError> {
-    let issued = issue()?;
-    let secret = |name: &str, pair: &Pair| {
-        json!({
-            "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
-            "metadata": {"name": name, "namespace": NAMESPACE},
-            "stringData": {"ca.crt": issued.ca, "tls.crt": pair.certificate, "tls.key": pair.key},
-        })
-    };
-    for (name, pair) in [
-        ("rouse-scaler-link", &issued.scaler),
-        ("rouse-proxy-link", &issued.proxy),
-    ] {
-        let failed = |error| InstallError::Apply(format!("Secret {name}"), error);
-        apply(client, &secret(name, pair)).await.map_err(failed)?;
-    }
-    Ok(())
 }

@@ -12,6 +12,7 @@ use super::certificate::between;
 use super::issue::{Pair, Whose};
 use super::plan::{Plan, Step, plan, renewal};
 use super::secrets::{Authorities, Proxies, pems};
+use super::step;
 use super::store::{Store, Which};
 use super::{LOOK_EVERY, Lifetimes, Made, State};
 
@@ -149,65 +150,12 @@ impl<S: Store, C: Fn() -> Timestamp> Keeper<S, C> {
                 return Ok(());
             };
             let (proxies, secret) = found.proxies.unzip();
-            let equipped = self.equip(&authorities, proxies, now)?;
+            let equipped = step::equip(&authorities, proxies, &self.lifetimes, now)?;
             return self.put(Which::Proxies, equipped.write(secret), step).await;
         }
-        let changed = self.change(step, authorities, now)?;
+        let changed = step::change(step, authorities, &self.lifetimes, now)?;
         self.put(Which::Authorities, changed.write(secret), step)
             .await
-    }
-
-    /// The authorities after the step.
-    fn change(
-        &self,
-        step: Step,
-        before: Option<Authorities>,
-        now: Timestamp,
-    ) -> Result<Authorities, String> {
-        let former = before.as_ref().map(|before| before.formers(now));
-        let former = former.unwrap_or_default();
-        match (step, before) {
-            (Step::Announce, Some(before)) => Ok(Authorities {
-                next: Some(Pair::authority(now, self.lifetimes.authority)?),
-                former: before
-                    .former
-                    .into_iter()
-                    .filter(|one| !one.is_over(now))
-                    .collect(),
-                signing: before.signing,
-            }),
-            (
-                Step::Promote,
-                Some(Authorities {
-                    next: Some(next), ..
-                }),
-            ) => Ok(Authorities {
-                signing: next,
-                next: None,
-                former,
-            }),
-            _ => Ok(Authorities {
-                signing: Pair::authority(now, self.lifetimes.authority)?,
-                next: None,
-                former,
-            }),
-        }
-    }
-
-    /// What proxies are to have.
-    fn equip(
-        &self,
-        authorities: &Authorities,
-        before: Option<Proxies>,
-        now: Timestamp,
-    ) -> Result<Proxies, String> {
-        let knew = before.filter(|before| before.bundle.contains(authorities.newest()));
-        let signing = &authorities.signing;
-        Ok(Proxies {
-            bundle: authorities.bundle(now),
-            pair: signing.sign(Whose::Proxies, now, self.lifetimes.certificate)?,
-            since: knew.map_or(now, |before| before.since),
-        })
     }
 
     async fn put(&self, which: Which, secret: Secret, step: Step) -> Result<(), String> {
@@ -215,14 +163,12 @@ impl<S: Store, C: Fn() -> Timestamp> Keeper<S, C> {
         let written = self.store.put(which, secret).await;
         match written.map_err(|problem| format!("Secret {name}: {problem}"))? {
             true => {
-                let what = match step {
-                    Step::Begin => "a new authority signs",
-                    Step::Announce => "a new authority is believed, and will sign",
-                    Step::Promote => "the next authority signs",
-                    Step::Equip => "proxies get a new certificate",
-                };
-                tracing::info!(secret = name, "the link's certificates: {what}");
-                rouse_failpoint::pass(point(step));
+                tracing::info!(
+                    secret = name,
+                    "the link's certificates: {}",
+                    step::told(step)
+                );
+                rouse_failpoint::pass(step::point(step));
             }
             false => tracing::debug!(secret = name, "another scaler was faster"),
         }
@@ -256,15 +202,5 @@ impl<S: Store, C: Fn() -> Timestamp> Keeper<S, C> {
         let until = due(&own);
         self.own = Some(own);
         Ok(until)
-    }
-}
-
-/// Where a test can end the process: after each write.
-fn point(step: Step) -> &'static str {
-    match step {
-        Step::Begin => "authority-begun",
-        Step::Announce => "authority-announced",
-        Step::Promote => "authority-promoted",
-        Step::Equip => "proxies-equipped",
     }
 }

@@ -11,6 +11,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use rustls::pki_types::CertificateDer;
+use x509_parser::certificate::X509Certificate;
 use x509_parser::parse_x509_certificate;
 
 /// In seconds since 1970.
@@ -18,7 +19,7 @@ use x509_parser::parse_x509_certificate;
 pub(super) struct Expiry {
     /// Of the own certificate and those between it and the CA, the first.
     own: i64,
-    /// Of the authorities that are believed, the last.
+    /// Of the authority that has signed it; of all that are believed the last, when none of them has.
     authority: i64,
 }
 
@@ -29,19 +30,25 @@ impl Expiry {
         chain: &[CertificateDer<'_>],
         authorities: &[CertificateDer<'_>],
     ) -> Result<Self, String> {
+        let (chain, authorities) = (parse(chain)?, parse(authorities)?);
+        let end = |one: &X509Certificate<'_>| one.validity().not_after.timestamp();
+        let issuer = chain.last().map(|last| last.issuer().as_raw());
+        let signed = |one: &&X509Certificate<'_>| Some(one.subject().as_raw()) == issuer;
+        let signer = authorities.iter().filter(signed).map(end).max();
+        let last = authorities.iter().map(end).max();
         Ok(Self {
-            own: ends(chain)?.into_iter().min().unwrap_or_default(),
-            authority: ends(authorities)?.into_iter().max().unwrap_or_default(),
+            own: chain.iter().map(end).min().unwrap_or_default(),
+            authority: signer.or(last).unwrap_or_default(),
         })
     }
 }
 
-fn ends(certificates: &[CertificateDer<'_>]) -> Result<Vec<i64>, String> {
-    let end = |certificate: &CertificateDer<'_>| match parse_x509_certificate(certificate) {
-        Ok((_, parsed)) => Ok(parsed.validity().not_after.timestamp()),
+fn parse<'a>(certificates: &'a [CertificateDer<'_>]) -> Result<Vec<X509Certificate<'a>>, String> {
+    let parse = |der: &'a CertificateDer<'_>| match parse_x509_certificate(der) {
+        Ok((_, parsed)) => Ok(parsed),
         Err(error) => Err(format!("not a certificate: {error}")),
     };
-    certificates.iter().map(end).collect()
+    certificates.iter().map(parse).collect()
 }
 
 /// Adds `rouse_link_certificate_expiry_seconds`, reckoned when it is asked for.
@@ -56,7 +63,7 @@ impl Collector for Left {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let mut family = encoder.encode_descriptor(
             "rouse_link_certificate_expiry",
-            "Until the link's certificates in use are over: the own one, and the last of the authorities that are believed",
+            "Until the link's certificates in use are over: the own one, and that of the authority that has signed it",
             Some(&Unit::Seconds),
             MetricType::Gauge,
         )?;

@@ -236,6 +236,54 @@ fn hosts_and_a_class_are_given_by_flags() {
     }
 }
 
+/// The Secret that is mounted for the link.
+fn link_secret(objects: &[Value], part: &str) -> Value {
+    let deployment = one(objects, "Deployment", &format!("rouse-{part}"));
+    let volumes = &deployment["spec"]["template"]["spec"]["volumes"];
+    volumes[0]["secret"]["secretName"].clone()
+}
+
+#[test]
+fn certificates_are_made_unless_they_are_ones_own() {
+    let secrets = |objects: &[Value]| {
+        let rights = rights(one(objects, "Role", "rouse-scaler"));
+        rights.iter().any(|right| right.ends_with("/secrets"))
+    };
+    let made = objects(&[]);
+    let made_args = args(&made, "scaler");
+    assert!(made_args.contains(&"--link-certificates=$(POD_NAMESPACE)/rouse".to_owned()));
+    assert!(made_args.iter().all(|arg| !arg.starts_with("--link-ca=")));
+    assert!(link_secret(&made, "scaler").is_null());
+    assert_eq!(link_secret(&made, "proxy"), "rouse-proxy-link");
+    assert!(secrets(&made));
+
+    let own = objects(&["link.certificates=own"]);
+    let own_args = args(&own, "scaler");
+    assert!(
+        own_args
+            .iter()
+            .all(|arg| !arg.starts_with("--link-certificates"))
+    );
+    for flag in ["--link-ca", "--link-cert", "--link-key"] {
+        let named =
+            |arg: &String| arg.starts_with(&format!("{flag}=/var/run/secrets/rouse.dev/link/"));
+        assert!(own_args.iter().any(named), "{own_args:?}");
+    }
+    assert_eq!(link_secret(&own, "scaler"), "rouse-scaler-link");
+    assert_eq!(link_secret(&own, "proxy"), "rouse-proxy-link");
+    assert!(!secrets(&own), "the scaler needs no right to any Secret");
+    let mount = &container(&own, "scaler")["volumeMounts"][0];
+    assert_eq!(mount["mountPath"], "/var/run/secrets/rouse.dev/link");
+
+    let named = objects(&[
+        "link.certificates=own",
+        "link.scalerSecret=a",
+        "link.proxySecret=b",
+    ]);
+    assert_eq!(link_secret(&named, "scaler"), "a");
+    assert_eq!(link_secret(&named, "proxy"), "b");
+}
+
 #[test]
 fn a_second_installation_shares_nothing_of_the_cluster() {
     let (first, second) = (objects(&[]), objects(&["name=other"]));

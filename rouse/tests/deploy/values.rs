@@ -73,6 +73,8 @@ fn what_is_wrong_is_refused_with_its_name() {
         ("name=Rouse", "name"),
         ("proxy.trusted={everybody}", "trusted"),
         ("log.format=xml", "format"),
+        ("link.certificates=bought", "certificates"),
+        ("link.proxySecret=mine", "set link.certificates to own"),
         ("proxy.workloadHeader.enabled=true", "workloadHeader.peers"),
     ] {
         let refused = text(None, &[value]).expect_err(value);

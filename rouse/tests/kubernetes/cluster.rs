@@ -85,7 +85,6 @@ impl Cluster {
         let client = testbed.client();
         let cluster = Self { testbed, client };
         let failpoints = crate::points::folder();
-        std::fs::create_dir_all(&failpoints).unwrap();
         let environment = [
             ("ROUSE_FAILPOINTS", failpoints.to_str().unwrap()),
             ("ROUSE_FRONT_PORTS", FRONT_PORTS),

@@ -185,6 +185,8 @@ async fn alerts_dashboard_and_allow_lists_name_metrics_that_are_exported(cluster
         r#"rouse_scaler_replicas{workload="examples-metrics/hello",state="min"} 0"#,
         r#"rouse_scaler_members{state="silent"}"#,
         r#"rouse_scaler_members{state="disconnected"}"#,
+        r#"rouse_link_certificate_expiry_seconds{certificate="own"}"#,
+        r#"rouse_link_certificate_expiry_seconds{certificate="authority"}"#,
         r#"rouse_proxy_problems_total{problem="no-route"}"#,
         r#"rouse_proxy_requests_held_limit{workload="examples-metrics/hello"} 200"#,
     ] {

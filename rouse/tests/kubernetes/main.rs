@@ -57,6 +57,7 @@ mod apply;
 #[path = "../../../proxy/tests/edge/authority.rs"]
 mod authority;
 mod by_hand;
+mod certificates;
 mod classes;
 mod cluster;
 mod edge;
@@ -156,6 +157,7 @@ fn main() -> ExitCode {
         upgrade::CASES,
         fronts::ALONE,
         fronts::mistakes::ALONE,
+        certificates::CASES,
     ];
     if arguments.list {
         let all = side_by_side

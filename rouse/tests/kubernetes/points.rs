@@ -2,6 +2,7 @@
 //! proxy has accepted is answered, nothing is executed twice that must not be, and all is well again afterwards.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::json;
@@ -19,18 +20,23 @@ pub(crate) const CASES: Cases = cases![
     proxies_killed_at_every_point,
 ];
 
-/// Where the processes look for the points that are armed.
-pub(crate) fn folder() -> PathBuf {
-    std::env::temp_dir().join(format!("rouse-failpoints-{}", std::process::id()))
+/// Where the processes look for the points that are armed: a folder of this run's own. Process ids are no names, for each run is in a
+/// namespace of its own and they share `/tmp`.
+pub(crate) fn folder() -> &'static Path {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let mut folder = tempfile::Builder::new();
+        folder.prefix("rouse-failpoints-").tempdir().unwrap().keep()
+    });
+    &FOLDER
 }
 
-fn arm(point: &str) -> PathBuf {
+pub(crate) fn arm(point: &str) -> PathBuf {
     let file = folder().join(point);
     std::fs::write(&file, "").unwrap();
     file
 }
 
-async fn passed(file: &Path) {
+pub(crate) async fn passed(file: &Path) {
     until(&format!("{} is passed", file.display()), async || {
         !file.exists()
     })

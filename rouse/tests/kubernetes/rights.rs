@@ -9,7 +9,11 @@ use kube::api::{Api, PostParams};
 use crate::cluster::{Cluster, NAMESPACE};
 use crate::{Cases, cases};
 
-pub(crate) const CASES: Cases = cases![the_scaler_has_no_more_than_it_needs, the_proxy_has_nothing];
+pub(crate) const CASES: Cases = cases![
+    the_scaler_has_no_more_than_it_needs,
+    of_secrets_the_scaler_has_two,
+    the_proxy_has_nothing,
+];
 
 async fn may(cluster: &Cluster, account: &str, verb: &str, group: &str, resource: &str) -> bool {
     let user = format!("system:serviceaccount:{NAMESPACE}:{account}");
@@ -25,6 +29,18 @@ pub(crate) async fn may_in(
     group: &str,
     resource: &str,
 ) -> bool {
+    may_named(cluster, user, namespace, verb, group, (resource, "")).await
+}
+
+/// The same, of an object of this name; empty: of any.
+async fn may_named(
+    cluster: &Cluster,
+    user: &str,
+    namespace: &str,
+    verb: &str,
+    group: &str,
+    (resource, name): (&str, &str),
+) -> bool {
     let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
     let review = SubjectAccessReview {
         spec: SubjectAccessReviewSpec {
@@ -35,6 +51,7 @@ pub(crate) async fn may_in(
                 resource: Some(resource.to_owned()),
                 subresource: Some(subresource.to_owned()),
                 namespace: Some(namespace.to_owned()),
+                name: Some(name.to_owned()),
                 ..ResourceAttributes::default()
             }),
             ..SubjectAccessReviewSpec::default()
@@ -78,6 +95,29 @@ async fn the_scaler_has_no_more_than_it_needs(cluster: &Cluster) {
             !may(cluster, "rouse-scaler", verb, group, resource).await,
             "{verb} {resource}"
         );
+    }
+}
+
+async fn of_secrets_the_scaler_has_two(cluster: &Cluster) {
+    let user = format!("system:serviceaccount:{NAMESPACE}:rouse-scaler");
+    for (verb, name, wanted) in [
+        ("create", "", true),
+        ("get", "rouse-link-ca", true),
+        ("update", "rouse-link-ca", true),
+        ("get", "rouse-proxy-link", true),
+        ("update", "rouse-proxy-link", true),
+        ("get", "another", false),
+        ("update", "another", false),
+        ("list", "", false),
+        ("watch", "", false),
+        ("delete", "rouse-link-ca", false),
+        ("patch", "rouse-link-ca", false),
+    ] {
+        let object = ("secrets", name);
+        let allowed = may_named(cluster, &user, NAMESPACE, verb, "", object).await;
+        assert_eq!(allowed, wanted, "{verb} {name}");
+        let elsewhere = may_named(cluster, &user, "default", verb, "", object).await;
+        assert!(!elsewhere, "{verb} {name} in another namespace");
     }
 }
 

@@ -1,6 +1,6 @@
 //! A second installation in the cluster, of one scaler and one proxy, in a namespace of its own.
 
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use rouse_testbed::apply::documents;
@@ -30,15 +30,6 @@ impl Second<'_> {
         let namespace =
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.own}});
         apply(client, &namespace).await;
-        let secrets: Api<Secret> = Api::namespaced(client.clone(), NAMESPACE);
-        for name in ["rouse-scaler-link", "rouse-proxy-link"] {
-            let secret = secrets.get(name).await.unwrap();
-            let copy = json!({
-                "apiVersion": "v1", "kind": "Secret", "type": secret.type_,
-                "metadata": {"name": name, "namespace": self.own}, "data": secret.data,
-            });
-            apply(client, &copy).await;
-        }
         let rights = match self.given {
             Some(_) => "namespaced/rbac.yaml",
             None => "rbac.yaml",

@@ -36,7 +36,7 @@ pub(crate) async fn service(cluster: &Cluster, namespace: &str, name: &str) -> S
     SocketAddr::new(address, 80)
 }
 
-async fn patch(cluster: &Cluster, part: &str, patch: Value) {
+pub(crate) async fn patch(cluster: &Cluster, part: &str, patch: Value) {
     let deployments: Api<Deployment> = Api::namespaced(cluster.client.clone(), NAMESPACE);
     let parameters = PatchParams::default();
     let patch = Patch::Strategic(patch);
@@ -73,13 +73,13 @@ async fn image(cluster: &Cluster, part: &str, image: &str) {
 }
 
 /// Two workloads under load, one that is always awake and one that falls asleep again and again.
-struct Busy<'a> {
+pub(crate) struct Busy<'a> {
     space: Space<'a>,
     loads: Vec<Load>,
 }
 
 impl<'a> Busy<'a> {
-    async fn start(cluster: &'a Cluster, name: &str) -> Self {
+    pub(crate) async fn start(cluster: &'a Cluster, name: &str) -> Self {
         let space = Space::new(cluster, name).await;
         for app in ["warm", "cold"] {
             let spec = json!({"idleAfter": "1s", "replicas": {"max": 2}});
@@ -93,12 +93,12 @@ impl<'a> Busy<'a> {
         Self { space, loads }
     }
 
-    async fn goes_on(&self) {
+    pub(crate) async fn goes_on(&self) {
         self.loads[0].goes_on(50).await;
         self.loads[1].goes_on(3).await;
     }
 
-    async fn lost_nothing(self) {
+    pub(crate) async fn lost_nothing(self) {
         for load in self.loads {
             load.lost_nothing().await;
         }

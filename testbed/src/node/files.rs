@@ -76,7 +76,10 @@ impl Files {
                 () = due => {}
                 // It fails only when the pod is forgotten.
                 changed = pod.changed(), if follows_pod => if changed.is_err() { return },
-                () = any(&mut self.changes) => {}
+                () = any(&mut self.changes) => {
+                    let delay = self.maker.knobs.read(|settings| settings.volume_delay);
+                    tokio::time::sleep(delay).await;
+                }
             }
             next = self.refresh().await.unwrap_or_else(|error| {
                 tracing::debug!(error, "volume stays as it was");

@@ -36,6 +36,8 @@ pub struct Settings {
     pub sandbox_delay: Duration,
     /// How late each status is written.
     pub status_delay: Duration,
+    /// How late files of volumes follow their objects: with kubelet up to two minutes.
+    pub volume_delay: Duration,
     /// Multiplies the waits between restarts and between pulls (10 s, doubled up to 300 s).
     pub backoff_factor: f64,
     /// What the scheduler may use.
@@ -50,6 +52,7 @@ impl Default for Settings {
             images: BTreeMap::new(),
             sandbox_delay: Duration::ZERO,
             status_delay: Duration::ZERO,
+            volume_delay: Duration::ZERO,
             backoff_factor: 1.0,
             allocatable: Allocatable::default(),
             silent: false,
@@ -92,6 +95,11 @@ impl Knobs {
     /// Changes how late each status is written.
     pub fn set_status_delay(&self, delay: Duration) {
         self.change(|settings| settings.status_delay = delay);
+    }
+
+    /// Changes how late files of volumes follow their objects.
+    pub fn set_volume_delay(&self, delay: Duration) {
+        self.change(|settings| settings.volume_delay = delay);
     }
 
     /// Changes what multiplies the waits between restarts and between pulls.

@@ -139,6 +139,7 @@ impl Life {
         let maker = Arc::new(Maker {
             client: self.context.client.clone(),
             objects: self.context.objects.clone(),
+            knobs: self.context.knobs.clone(),
             facts: facts.clone(),
             state: Arc::clone(&self.state),
             root: self.root.clone(),

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::fields::Facts;
 use super::files::{Files, Part};
+use super::knobs::Knobs;
 use super::objects::{Key, Kind, Objects};
 use super::process::Mount;
 use super::state::{PodState, spec};
@@ -21,6 +22,7 @@ const WRITABLE: [&str; 2] = ["/run", "/var/run"];
 pub(crate) struct Maker {
     pub(crate) client: Client,
     pub(crate) objects: Objects,
+    pub(crate) knobs: Knobs,
     pub(crate) facts: Facts,
     pub(crate) state: Arc<PodState>,
     /// The pod's own folder.
