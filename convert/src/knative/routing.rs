@@ -74,7 +74,7 @@ pub(super) fn of_service(object: &Node, meta: &Meta, known: &Known, others: &mut
     all.extend(inside.iter().filter(|inside| **inside != host).cloned());
     others.lost(
         &FieldPath::default(),
-        format!("callers inside the cluster use {}: Knative's own Service answers there until it is deleted. Then make a Service of type ExternalName of that name for {BY_HOST}; the hosts are in the ScaledWorkload", inside[0]),
+        format!("callers inside the cluster use {}: Knative's own Service answers there until it is deleted. Then make a Service of that name without a selector, and write http.front: {{service: {name}}} (deploy/README.md, Callers in the cluster)", inside[0]),
     );
     let http = rules(&parts, &host, meta);
     let tagged = parts.iter().filter(|part| part.to != *name);
@@ -83,7 +83,7 @@ pub(super) fn of_service(object: &Node, meta: &Meta, known: &Known, others: &mut
     let line = FieldPath::of("spec.gateways");
     let gateway = match is_local {
         true => {
-            let message = "callers with a sidecar; others need the ExternalName Service";
+            let message = "callers with a sidecar; others need http.front";
             notes.changed_at(
                 &FieldPath::of("metadata.labels").key(visibility),
                 line,

@@ -19,7 +19,7 @@ pub(crate) const CASES: Cases = cases![
 ];
 
 /// Definitions of others, reduced to what the examples use.
-async fn definitions(cluster: &Cluster) {
+pub(crate) async fn definitions(cluster: &Cluster) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kubernetes/definitions");
     for file in fs::read_dir(folder).unwrap() {
         for object in read(&file.unwrap().path()) {
@@ -66,7 +66,7 @@ fn files() -> Vec<PathBuf> {
 }
 
 /// As `kubectl apply --server-side --validate=strict --dry-run=server`.
-async fn dry_run(api: &Api<DynamicObject>, object: &Value) -> Result<(), kube::Error> {
+pub(crate) async fn dry_run(api: &Api<DynamicObject>, object: &Value) -> Result<(), kube::Error> {
     let parameters = PatchParams {
         field_validation: Some(ValidationDirective::Strict),
         ..PatchParams::apply("kubectl").dry_run().force()

@@ -60,6 +60,7 @@ mod by_hand;
 mod certificates;
 mod classes;
 mod cluster;
+mod convert;
 mod edge;
 mod examples;
 mod failures;
@@ -145,6 +146,7 @@ fn main() -> ExitCode {
         examples::CASES,
         fronts::CASES,
         fronts::mistakes::CASES,
+        convert::CASES,
     ];
     let alone = [
         named::CASES,
