@@ -150,17 +150,19 @@ impl Keeper {
         let listening = self.listening.borrow_and_update().clone();
         let now = Instant::now();
         let mut views = self.shared.with(|index| index.front_views());
-        self.rests.retain(|_, rest| rest.until > now);
         self.take_ports(&views, now);
         let mut said = HashMap::new();
         let mut waits = None;
         for view in &mut views {
             let full = self.give_port(view);
             let (writes, told) = plan(view, &pods, &listening);
-            if !writes.is_empty() && !self.begin(&view.workload, writes, now) {
+            if writes.is_empty() {
+                self.rests.remove(&view.workload);
+            } else if !self.begin(&view.workload, writes, now) {
                 waits = Some(now + LEASE);
             }
             if let Some(mut told) = told {
+                // What failed is told until it goes through, or needn't.
                 let rest = self.rests.get(&view.workload);
                 let failure = rest.and_then(|rest| rest.failure.clone());
                 let failure = failure.or_else(|| full.then(no_ports));
@@ -170,13 +172,15 @@ impl Keeper {
         }
         self.shared.say_fronts(said);
         let rests = self.rests.values().map(|rest| rest.until);
+        let rests = rests.filter(|until| *until > now);
         rests.chain(self.ports.due()).chain(waits).min()
     }
 
     /// Begins to write unless that has to wait for something that wakes [`keep`](Self::keep). False: this process may not just now.
     fn begin(&mut self, workload: &WorkloadId, writes: Vec<Write>, now: Instant) -> bool {
-        let waits = self.busy.contains(workload) || self.rests.contains_key(workload);
-        if waits || self.busy.len() >= AT_ONCE {
+        let rest = self.rests.get(workload);
+        let rests = rest.is_some_and(|rest| rest.until > now);
+        if rests || self.busy.contains(workload) || self.busy.len() >= AT_ONCE {
             return true;
         }
         if self.reign.until() <= Some(now) {
@@ -191,7 +195,7 @@ impl Keeper {
         true
     }
 
-    /// Looks at which ports are somebody's.
+    /// Looks at which ports are somebody's, and forgets who is gone.
     fn take_ports(&mut self, views: &[View], now: Instant) {
         let wants: BTreeMap<&WorkloadId, _> = views
             .iter()
@@ -201,6 +205,8 @@ impl Keeper {
             let wants = wants.get(workload);
             wants.is_some_and(|wants| wants.mark == *mark && wants.port.is_none())
         });
+        let known: BTreeSet<&WorkloadId> = views.iter().map(|view| &view.workload).collect();
+        self.rests.retain(|workload, _| known.contains(workload));
         let given = wants.values().filter_map(|wants| wants.port);
         let written = views.iter().flat_map(|view| &view.slices);
         let written = written.map(|(_, own)| own.name.port);
@@ -231,7 +237,12 @@ impl Keeper {
         for change in outcome.seen {
             self.shared.handle(Event::Slice(change));
         }
-        if let Some(failure) = &outcome.failure {
+        let before = self.rests.remove(&workload).and_then(|rest| rest.failure);
+        if let Some(failure) = outcome
+            .failure
+            .as_ref()
+            .filter(|now| before.as_ref() != Some(now))
+        {
             tracing::warn!(%workload, error = failure.message, "the EndpointSlices of its front can't be written");
         }
         let pause = match (&outcome.failure, outcome.overtaken) {

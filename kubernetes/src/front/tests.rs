@@ -212,6 +212,10 @@ async fn what_may_not_be_written_is_told() {
         let told = || world.reason("a") == reason;
         world.until(reason, told).await;
         assert_eq!(world.port("a"), None, "proxies are told of no port");
+        // Also while something else changes.
+        world.listens("a", 20_000);
+        sleep(COALESCE * 3).await;
+        assert_eq!(world.reason("a"), reason);
     }
 }
 

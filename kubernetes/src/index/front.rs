@@ -29,6 +29,8 @@ pub(super) struct Fronts {
     /// Ports that were seen in slices, with the slices' mark: they stay the workload's when these are deleted.
     given: HashMap<Key, (u32, u16)>,
     said: HashMap<Key, Said>,
+    /// Workloads that were deleted, and whose slices may still be there.
+    gone: BTreeSet<Key>,
     changed: bool,
 }
 
@@ -56,6 +58,7 @@ impl Fronts {
             slices.remove(key);
             if slices.is_empty() {
                 self.by_workload.remove(workload);
+                self.gone.remove(workload);
             }
         }
         if let Some(service) = &slice.service
@@ -185,6 +188,18 @@ impl Index {
         self.fronts.changed = true;
     }
 
+    /// The object was seen to be deleted: its slices go without waiting for their owner to be missed.
+    pub(super) fn front_deleted(&mut self, workload: &Key) {
+        if self.fronts.by_workload.contains_key(workload) {
+            self.fronts.gone.insert(workload.clone());
+        }
+    }
+
+    /// The object is there, or another installation's.
+    pub(super) fn front_there(&mut self, workload: &Key) {
+        self.fronts.gone.remove(workload);
+    }
+
     pub(super) fn front_gone(&mut self, workload: &Key) {
         self.fronts.given.remove(workload);
         self.fronts.said.remove(workload);
@@ -203,9 +218,8 @@ impl Index {
         std::mem::take(&mut self.fronts.changed)
     }
 
-    /// Each workload that has a front, or slices of one. Those whose object can't be read keep what they have; and what an object that is
-    /// gone has left goes with it, for the slices are its own: here it may as well be one that has not been heard of yet, or another
-    /// installation's.
+    /// Each workload that has a front, or slices of one. Those whose object can't be read keep what they have. One that isn't known and
+    /// was not seen to be deleted may be new, or another installation's: if it is gone, its slices go with it, for they are its own.
     #[must_use]
     pub fn front_views(&self) -> Vec<View> {
         if self.fronts.range.is_none() {
@@ -216,22 +230,27 @@ impl Index {
             let slices = || self.fronts.by_workload.contains_key(*key);
             entry.workload().is_some() && (entry.front().is_some() || slices())
         });
+        let concerned = concerned.map(|(key, entry)| self.view(key, Some(entry), &ports));
+        let gone = self.fronts.gone.iter();
         concerned
-            .map(|(key, entry)| self.view(key, entry, ports.get(key).copied()))
+            .chain(gone.map(|key| self.view(key, None, &ports)))
             .collect()
     }
 
-    fn view(&self, key: &Key, entry: &Entry, port: Option<u16>) -> View {
-        let wants = entry.front().map(|front| {
+    fn view(&self, key: &Key, entry: Option<&Entry>, ports: &BTreeMap<Key, u16>) -> View {
+        // One that is being deleted keeps its slices no longer.
+        let entry = entry.filter(|entry| !entry.object.deleted);
+        let wants = entry.and_then(|entry| {
+            let front = entry.front()?;
             let uid = entry.object.uid.clone();
             let service = front.service.name.clone();
-            Wants {
+            Some(Wants {
                 mark: mark(&uid, &service),
                 uid,
                 service,
-                port,
+                port: ports.get(key).copied(),
                 standing: self.standing(entry, front),
-            }
+            })
         });
         let slices = self.fronts.own(key);
         View {

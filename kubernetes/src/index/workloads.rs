@@ -42,6 +42,7 @@ impl Index {
         if remade {
             self.delete(&key);
         }
+        self.front_there(&key);
         let mut entry = Entry {
             object,
             target: None,
@@ -89,15 +90,17 @@ impl Index {
     }
 
     fn delete(&mut self, key: &Key) {
-        if let Some(old) = self.remove(key)
-            && let Some(target) = old.target.clone()
-        {
-            self.orphan(target, &old);
+        if let Some(old) = self.remove(key) {
+            self.front_deleted(key);
+            if let Some(target) = old.target.clone() {
+                self.orphan(target, &old);
+            }
         }
     }
 
     /// It is another class's now, and what it scales stays as it is.
     fn hand_over(&mut self, object: &Object) {
+        self.front_there(&object.key);
         if let Some(old) = self.remove(&object.key)
             && let Some(left) = old.target.clone().filter(|left| *left != object.named)
         {

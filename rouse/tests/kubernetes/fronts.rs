@@ -272,6 +272,13 @@ async fn the_old_name_becomes_the_front_and_back_without_a_failed_request(cluste
     told(&space, "hello", "FrontHasSelector").await;
     load.goes_on(20).await;
     // The old one loses its selector; what Kubernetes wrote for it stays until it is deleted.
+    let paused = async |paused: Value| {
+        let annotations = json!({"metadata": {"annotations": {"rouse.dev/paused": paused}}});
+        space
+            .patch("rouse.dev/v1alpha1", "ScaledWorkload", "hello", annotations)
+            .await;
+    };
+    paused(json!("true")).await;
     let none = json!({"spec": {"selector": null}});
     space.patch("v1", "Service", "hello", none).await;
     let text = told(&space, "hello", "ForeignEndpoints").await;
@@ -290,6 +297,7 @@ async fn the_old_name_becomes_the_front_and_back_without_a_failed_request(cluste
         .await
         .unwrap();
     told(&space, "hello", "Serving").await;
+    paused(Value::Null).await;
     let arrived = async || {
         let mut all = 0;
         for proxy in cluster.proxies().await {

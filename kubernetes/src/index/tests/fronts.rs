@@ -306,8 +306,41 @@ fn what_cannot_be_read_keeps_its_slices_and_what_is_unknown_is_not_ours_to_delet
         json!({"spec": {"idleAfter": 7}}),
     ));
     assert!(world.index.front_views().is_empty());
-    // Without a front it has none to keep.
+    // One that is being deleted, and one without a front, have none to keep.
+    let deleted = json!({"metadata": {"deletionTimestamp": "2026-01-02T00:00:00Z"}});
+    world.object(with(fronted("a", "a", 0), deleted));
+    assert!(world.index.front_views()[0].wants.is_none());
     world.object(object("a"));
     let views = world.index.front_views();
     assert!(views[0].wants.is_none() && views[0].slices.len() == 1);
+}
+
+#[test]
+fn what_was_seen_to_be_deleted_loses_its_slices_at_once() {
+    let mut world = World::fronts();
+    world.object(fronted("a", "a", 0));
+    let one = slice("a", "a", 20_003, 5);
+    world.slice(one.clone());
+    let views = |world: &World| world.index.front_views();
+    world.handle(Event::Object(Change::Delete(id("a"))));
+    let [view] = &views(&world)[..] else {
+        panic!("{:?}", views(&world));
+    };
+    assert!(view.wants.is_none() && view.slices.len() == 1);
+    // Another installation's, made in its place, is none of our business.
+    world.object(with(
+        fronted("a", "a", 0),
+        json!({"spec": {"class": "blue"}}),
+    ));
+    assert!(views(&world).is_empty());
+    world.handle(Event::Object(Change::Delete(id("a"))));
+    assert!(views(&world).is_empty());
+    // One of ours in its place has a view of its own.
+    world.object(fronted("a", "a", 0));
+    world.handle(Event::Object(Change::Delete(id("a"))));
+    world.object(fronted("a", "a", 0));
+    assert!(views(&world)[0].wants.is_some());
+    world.handle(Event::Object(Change::Delete(id("a"))));
+    world.slice_gone(&one);
+    assert!(views(&world).is_empty());
 }
