@@ -6,7 +6,7 @@
 //! - [`set`]: whole files of all of them: YAML in, YAML with comments and a report out.
 //! - [`lint`]: what makes wakes slow.
 //! - [`gateway`]: queries that no longer see a workload once Rouse stands before it.
-//! - [`read`], [`write`]: YAML to values and back, with comments.
+//! - [`read`], [`mod@write`]: YAML to values and back, with comments.
 //!
 //! Reading is lenient and nothing is dropped in silence: whatever is not carried over as it was becomes a [`Note`] that names the field.
 
