@@ -22,7 +22,7 @@ pub(crate) use scaled_object::Target;
 pub(crate) use workload::{metadata, target};
 
 /// What KEDA's kinds are here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Becomes a workload.
     ScaledObject,

@@ -58,7 +58,10 @@ pub async fn run(
         let Some(facts) = objects.get(&event.workload) else {
             continue;
         };
-        paused = match sink.write(&event.workload, &facts.uid, &said).await {
+        paused = match sink
+            .write(&event.workload, (&facts.uid, &facts.origin), &said)
+            .await
+        {
             Outcome::Written => None,
             Outcome::Forbidden(why) => {
                 tracing::info!(

@@ -11,12 +11,15 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::front::plan::Said;
+use crate::origin::Origin;
 
 /// One ScaledWorkload object as the API server has it, and what was found about it in the cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
     /// Its namespace and name.
     pub id: WorkloadId,
+    /// What kind of object it is.
+    pub origin: Origin,
     /// `metadata.uid`.
     pub uid: String,
     /// `metadata.generation`.

@@ -1,6 +1,7 @@
 //! What is known of the cluster, pure: events of watches and the time go in; workloads, observations of their replicas
 //! and facts come out.
 
+pub mod adopted;
 mod blocked;
 mod elsewhere;
 pub mod event;
@@ -35,6 +36,7 @@ use rouse_api::workload::{OnDelete, Scalable};
 use rouse_scaler::platform::Count;
 use tokio::time::Instant;
 
+use adopted::Kedas;
 use elsewhere::Elsewhere;
 use event::{Change, Event, Key, KindSaid, Scope};
 use front::Fronts;
@@ -75,6 +77,7 @@ pub struct Index {
     kinds: Kinds,
     hpas: Owners<Governing>,
     kedas: Owners<KedaObject>,
+    adopted: Kedas,
     notes: HashMap<Arc<str>, Note>,
     fronts: Fronts,
     changed: BTreeSet<Key>,
@@ -132,6 +135,7 @@ impl Index {
             kinds: Kinds::default(),
             hpas: Owners::default(),
             kedas: Owners::default(),
+            adopted: Kedas::default(),
             notes: HashMap::new(),
             fronts: Fronts::default(),
             changed: BTreeSet::new(),
@@ -165,10 +169,7 @@ impl Index {
                 let touched = self.hpas.change(change, |hpa| (&hpa.key, &hpa.target));
                 self.touch_targets(touched);
             }
-            Event::Keda(change) => {
-                let touched = self.kedas.change(change, |keda| (&keda.key, &keda.target));
-                self.touch_targets(touched);
-            }
+            Event::Keda(change) => self.keda(change),
             Event::Note(note) => self.note(note),
         }
     }

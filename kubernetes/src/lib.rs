@@ -11,6 +11,7 @@ pub mod front;
 pub mod index;
 pub mod lease;
 pub mod members;
+pub mod origin;
 pub mod platform;
 mod scale;
 mod secret;

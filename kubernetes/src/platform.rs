@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::facts::Objects;
 use crate::front::Fronts;
+use crate::index::adopted::Adoption;
 use crate::index::{Index, UNSCHEDULABLE_WAIT};
 use crate::lease::Reign;
 use crate::scale::{Change, Scaler};
@@ -34,6 +35,8 @@ const COALESCE: Duration = Duration::from_millis(100);
 pub struct WatchConfig {
     /// The class of the objects that are looked after; `None`: those without one.
     pub class: Option<String>,
+    /// Which of KEDA's objects are taken for workloads.
+    pub adoption: Adoption,
     /// `None`: all.
     pub namespaces: Option<Vec<String>>,
     /// How long a pod may be unschedulable before that is final.
@@ -48,6 +51,7 @@ impl Default for WatchConfig {
     fn default() -> Self {
         Self {
             class: None,
+            adoption: Adoption::Off,
             namespaces: None,
             unschedulable_wait: UNSCHEDULABLE_WAIT,
             grants: HostGrants::default(),
@@ -89,15 +93,13 @@ pub fn start(
 ) -> (KubernetesPlatform, Workloads, Objects, Readiness) {
     let index = Index::new(config.unschedulable_wait)
         .of_class(config.class.as_deref())
-        .with_fronts(config.fronts.clone());
+        .with_fronts(config.fronts.clone())
+        .adopting(config.adoption);
     let shared = Shared::granting(index, config.grants.clone());
     let objects = Objects::new(shared.clone());
     shared.tell(objects.clone());
     let scaler = Arc::new(Scaler::new(client.clone(), shared.clone(), reign));
-    let mut tasks = {
-        let (namespaces, fronts) = (config.namespaces.as_deref(), config.fronts.is_some());
-        crate::watch::start(&client, namespaces, fronts, &shared)
-    };
+    let mut tasks = crate::watch::start(&client, config, &shared);
     tasks.spawn(orphans::tend(shared.clone(), scaler.clone(), leads));
     let workloads = Workloads {
         shared: shared.clone(),

@@ -1,6 +1,7 @@
 //! What is written into `.status` of each ScaledWorkload: by the leader alone, only on change, and never faster than the API server bears.
 
 mod desired;
+mod keda;
 mod sink;
 mod writer;
 

@@ -2,6 +2,7 @@
 
 mod custom;
 mod events;
+mod keda;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -19,29 +20,33 @@ use tokio::task::JoinSet;
 
 use crate::index::event::{Event, Key, Scope};
 use crate::index::object::Object;
-use crate::index::owner::{Governing, KedaObject};
+use crate::index::owner::Governing;
 use crate::index::slice::Slice;
 use crate::index::target::{Target, TargetKey};
 use crate::index::{pod, service};
+use crate::platform::WatchConfig;
 use crate::shared::Shared;
 use run::{Kind, Need};
 
 /// Starts everything that watches; it ends when the set is dropped.
-pub(crate) fn start(
-    client: &Client,
-    namespaces: Option<&[String]>,
-    fronts: bool,
-    shared: &Arc<Shared>,
-) -> JoinSet<()> {
+pub(crate) fn start(client: &Client, config: &WatchConfig, shared: &Arc<Shared>) -> JoinSet<()> {
+    let namespaces = config.namespaces.as_deref();
     let mut tasks = JoinSet::new();
     let scopes: Vec<Option<String>> = match namespaces {
         Some(named) => named.iter().cloned().map(Some).collect(),
         None => vec![None],
     };
     for namespace in scopes {
-        if fronts {
+        if config.fronts.is_some() {
             slices(&mut tasks, client, namespace.as_deref(), shared);
         }
+        keda::start(
+            &mut tasks,
+            client,
+            namespace.as_deref(),
+            shared,
+            config.adoption,
+        );
         in_namespace(&mut tasks, client, namespace, shared);
     }
     tasks.spawn(custom::run(
@@ -206,19 +211,6 @@ fn others(tasks: &mut JoinSet<()>, client: &Client, namespace: Option<&str>, sha
         typed::<HorizontalPodAutoscaler>(client, namespace),
         scope(),
     ));
-    let keda = dynamic("keda.sh/v1alpha1", "ScaledObject", "scaledobjects");
-    tasks.spawn(run::run(
-        shared.clone(),
-        Kind {
-            name: "KEDA's ScaledObjects",
-            need: Need::IfServed,
-            of: |object: DynamicObject| keda_object(&object),
-            key: |keda: &KedaObject| keda.key.clone(),
-            event: Event::Keda,
-        },
-        dynamic_api(client, namespace, &keda),
-        scope(),
-    ));
     events::start(tasks, client, namespace, shared);
 }
 
@@ -250,6 +242,7 @@ fn dynamic(api_version: &str, kind: &str, plural: &str) -> ApiResource {
 
 fn governing(object: HorizontalPodAutoscaler) -> Option<Governing> {
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    let owners = object.metadata.owner_references.unwrap_or_default();
     let spec = object.spec;
     let target = &spec.scale_target_ref;
     let api_version = target.api_version.as_deref().unwrap_or("apps/v1");
@@ -259,30 +252,7 @@ fn governing(object: HorizontalPodAutoscaler) -> Option<Governing> {
         min: spec
             .min_replicas
             .map_or(1, |min| u32::try_from(min).unwrap_or(1)),
-    })
-}
-
-/// `spec.scaleTargetRef`, and the annotations that make it rest.
-fn keda_object(object: &DynamicObject) -> Option<KedaObject> {
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    let field = |name: &str| {
-        object
-            .data
-            .pointer(&format!("/spec/scaleTargetRef/{name}"))?
-            .as_str()
-    };
-    let annotations = object.metadata.annotations.as_ref();
-    let annotation = |name: &str| annotations.and_then(|all| all.get(name));
-    let paused = annotation("autoscaling.keda.sh/paused").is_some_and(|value| value == "true");
-    Some(KedaObject {
-        key: Key::new(namespace, object.metadata.name.as_deref()?),
-        target: TargetKey::new(
-            namespace,
-            field("apiVersion").unwrap_or("apps/v1"),
-            field("kind").unwrap_or("Deployment"),
-            field("name")?,
-        ),
-        paused: paused || annotation("autoscaling.keda.sh/paused-replicas").is_some(),
+        of_keda: owners.iter().any(|owner| owner.kind == "ScaledObject"),
     })
 }
 

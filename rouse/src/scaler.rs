@@ -126,6 +126,7 @@ impl Control {
         let reign = Reign::default();
         let config = WatchConfig {
             class: args.class.as_ref().map(ToString::to_string),
+            adoption: args.keda.adoption(),
             namespaces: (!args.namespaces.is_empty()).then(|| args.namespaces.clone()),
             grants: args.host_grants.iter().cloned().collect(),
             fronts: args.front_ports.clone(),

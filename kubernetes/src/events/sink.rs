@@ -5,8 +5,9 @@ use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::{Api, PostParams};
 use kube::{Client, Error};
-use rouse_api::resource::{API_VERSION, KIND};
 use rouse_api::workload::WorkloadId;
+
+use crate::origin::Origin;
 
 use super::said::Said;
 
@@ -40,8 +41,13 @@ impl Sink {
         Self { client, instance }
     }
 
-    pub(super) async fn write(&self, id: &WorkloadId, uid: &str, said: &Said) -> Outcome {
-        let event = self.event(id, uid, said, jiff::Timestamp::now());
+    pub(super) async fn write(
+        &self,
+        id: &WorkloadId,
+        (uid, origin): (&str, &Origin),
+        said: &Said,
+    ) -> Outcome {
+        let event = self.event(id, (uid, origin), said, jiff::Timestamp::now());
         let api: Api<Event> = Api::namespaced(self.client.clone(), id.namespace());
         let (params, deadline) = (PostParams::default(), DEADLINE);
         match tokio::time::timeout(deadline, api.create(&params, &event)).await {
@@ -51,7 +57,14 @@ impl Sink {
         }
     }
 
-    fn event(&self, id: &WorkloadId, uid: &str, said: &Said, now: jiff::Timestamp) -> Event {
+    fn event(
+        &self,
+        id: &WorkloadId,
+        (uid, origin): (&str, &Origin),
+        said: &Said,
+        now: jiff::Timestamp,
+    ) -> Event {
+        let (api_version, of_kind, _) = origin.resource();
         let kind = if said.warning { "Warning" } else { "Normal" };
         Event {
             metadata: ObjectMeta {
@@ -67,8 +80,8 @@ impl Sink {
             reporting_controller: Some(CONTROLLER.to_owned()),
             reporting_instance: Some(self.instance.clone()),
             regarding: Some(ObjectReference {
-                api_version: Some(API_VERSION.to_owned()),
-                kind: Some(KIND.to_owned()),
+                api_version: Some(api_version.to_owned()),
+                kind: Some(of_kind.to_owned()),
                 namespace: Some(id.namespace().to_owned()),
                 name: Some(id.name().to_owned()),
                 uid: Some(uid.to_owned()),

@@ -81,6 +81,7 @@ struct Known;
 impl FactSource for Known {
     fn facts(&self, id: &WorkloadId) -> Option<Facts> {
         Some(Facts {
+            origin: crate::origin::Origin::ScaledWorkload,
             id: id.clone(),
             uid: "u".to_owned(),
             generation: 1,

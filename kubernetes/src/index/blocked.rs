@@ -8,6 +8,7 @@ use super::object::Object;
 use super::target::{PAUSED, TargetKey, Writer};
 use super::{Entry, Index};
 use crate::facts::Governor;
+use crate::origin::Origin;
 
 impl Index {
     /// Set while a workload may be scaled neither down nor by a wake.
@@ -42,6 +43,17 @@ impl Index {
                 format!(
                     "{target} is scaled by KEDA's ScaledObject {}; delete or pause that, for two would undo each other's work",
                     keda.key
+                ),
+            ));
+        }
+        if entry.object.origin != Origin::ScaledWorkload
+            && let Some(hpa) = self.hpas.of(target).find(|hpa| hpa.of_keda)
+        {
+            return Some(failure(
+                "OwnedElsewhere",
+                format!(
+                    "{target} is scaled by KEDA still, with HorizontalPodAutoscaler {}: pause the object there (annotation autoscaling.keda.sh/paused: \"true\"), or, when KEDA runs no more, delete that HorizontalPodAutoscaler",
+                    hpa.key
                 ),
             ));
         }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::event::{Change, Key};
+use super::event::Key;
 use super::object::Object;
 use super::target::TargetKey;
+use crate::origin::Origin;
 
 /// Those of other classes.
 #[derive(Debug, Default)]
@@ -14,23 +15,38 @@ pub(super) struct Elsewhere {
 }
 
 impl Elsewhere {
-    /// Takes in what a watch has seen, `class` being the own one. Returns the targets that are concerned.
-    pub(super) fn handle(
-        &mut self,
-        change: &Change<Object>,
-        class: Option<&str>,
-    ) -> Vec<TargetKey> {
-        match change {
-            Change::Apply(object) if object.class.as_deref() != class => self.insert(object),
-            Change::Apply(Object { key, .. }) | Change::Delete(key) => {
-                self.remove(key).into_iter().collect()
-            }
-            Change::Listed { scope, seen } => {
-                let gone = |key: &&Key| scope.covers(key.namespace()) && !seen.contains(*key);
-                let gone: Vec<Key> = self.all.keys().filter(gone).cloned().collect();
-                gone.iter().filter_map(|key| self.remove(key)).collect()
+    /// An object as it is now, `class` being the own one. Returns the targets that are concerned.
+    pub(super) fn take(&mut self, object: &Object, class: Option<&str>) -> Vec<TargetKey> {
+        let mut touched: Vec<TargetKey> = self.remove(&object.key).into_iter().collect();
+        if object.class.as_deref() != class {
+            let target = object.named.clone();
+            let keys = self.by_target.entry(target.clone()).or_default();
+            keys.insert(object.key.clone());
+            self.all.insert(object.key.clone(), object.clone());
+            touched.push(target);
+        }
+        touched
+    }
+
+    /// It is no more. Returns what it scaled.
+    pub(super) fn remove(&mut self, key: &Key) -> Option<TargetKey> {
+        let target = self.all.remove(key)?.named;
+        if let Some(keys) = self.by_target.get_mut(&target) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.by_target.remove(&target);
             }
         }
+        Some(target)
+    }
+
+    /// The ScaledWorkloads among them.
+    pub(super) fn own(&self) -> impl Iterator<Item = Key> {
+        let own = self
+            .all
+            .values()
+            .filter(|object| object.origin == Origin::ScaledWorkload);
+        own.map(|object| object.key.clone())
     }
 
     /// Whether one of them names it, valid or not.
@@ -46,26 +62,5 @@ impl Elsewhere {
             let workload = object.workload.as_ref();
             workload.is_ok_and(|workload| !workload.scale.observes)
         })
-    }
-
-    fn insert(&mut self, object: &Object) -> Vec<TargetKey> {
-        let mut touched: Vec<TargetKey> = self.remove(&object.key).into_iter().collect();
-        let target = object.named.clone();
-        let keys = self.by_target.entry(target.clone()).or_default();
-        keys.insert(object.key.clone());
-        self.all.insert(object.key.clone(), object.clone());
-        touched.push(target);
-        touched
-    }
-
-    fn remove(&mut self, key: &Key) -> Option<TargetKey> {
-        let target = self.all.remove(key)?.named;
-        if let Some(keys) = self.by_target.get_mut(&target) {
-            keys.remove(key);
-            if keys.is_empty() {
-                self.by_target.remove(&target);
-            }
-        }
-        Some(target)
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
+use super::adopted::{Raw, RawKey};
 use super::object::Object;
-use super::owner::{Governing, KedaObject};
+use super::owner::Governing;
 use super::pod::Pod;
 use super::service::Service;
 use super::slice::Slice;
@@ -32,8 +33,8 @@ pub enum Event {
     Unreadable(TargetKey, String),
     /// A HorizontalPodAutoscaler.
     Hpa(Change<Governing>),
-    /// A ScaledObject of KEDA.
-    Keda(Change<KedaObject>),
+    /// An object of KEDA.
+    Keda(Change<Raw, RawKey>),
     /// What the scheduler or an autoscaler of nodes says about a pod, or a controller about its pods.
     Note(super::note::Note),
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::event::Key;
 use super::target::{TargetKey, is_paused};
+use crate::origin::Origin;
 
 /// A ScaledWorkload object.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,8 @@ pub struct Object {
     pub status: Arc<str>,
     /// What matters of the status.
     pub recorded: Recorded,
+    /// What kind of object it is.
+    pub origin: Origin,
 }
 
 /// What the status of an object tells of the past.
@@ -76,6 +79,7 @@ impl Object {
             workload: workload(object),
             status: status.map(Value::to_string).unwrap_or_default().into(),
             recorded: status.map(recorded).unwrap_or_default(),
+            origin: Origin::ScaledWorkload,
         })
     }
 
@@ -131,7 +135,7 @@ fn class(data: &Value) -> Option<Arc<str>> {
     (!class.is_empty()).then(|| class.into())
 }
 
-fn named(namespace: &str, name: &str, data: &Value) -> TargetKey {
+pub(super) fn named(namespace: &str, name: &str, data: &Value) -> TargetKey {
     let field = |field: &str, default| {
         let given = data.pointer(&format!("/spec/target/{field}"));
         given.and_then(Value::as_str).unwrap_or(default)
@@ -140,7 +144,7 @@ fn named(namespace: &str, name: &str, data: &Value) -> TargetKey {
     TargetKey::new(namespace, api_version, kind, field("name", name))
 }
 
-fn recorded(status: &Value) -> Recorded {
+pub(super) fn recorded(status: &Value) -> Recorded {
     let Ok(status) = serde_json::from_value::<Status>(status.clone()) else {
         return Recorded::default();
     };

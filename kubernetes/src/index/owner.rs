@@ -14,6 +14,8 @@ pub struct Governing {
     pub target: TargetKey,
     /// `minReplicas`; absent there: 1.
     pub min: u32,
+    /// KEDA has made it, and rules it as long as it runs.
+    pub of_keda: bool,
 }
 
 /// A ScaledObject of KEDA.

@@ -26,6 +26,7 @@ impl Index {
         };
         let mut facts = Facts {
             id: key.clone(),
+            origin: object.origin.clone(),
             uid: object.uid.to_string(),
             generation: object.generation,
             resource_version: object.resource_version.to_string(),

@@ -1,5 +1,6 @@
 //! Events in, observations out. Objects are written as the API server sends them.
 
+mod adopted;
 mod blocks;
 mod classes;
 mod endpoints;

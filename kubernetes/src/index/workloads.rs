@@ -1,6 +1,6 @@
 //! ScaledWorkload objects in and out, and the set of workloads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rouse_api::link::Failure;
@@ -13,22 +13,41 @@ use super::object::{Object, services};
 use super::selector::PodSelector;
 use super::target::TargetKey;
 use super::{Entry, Index, Orphan};
+use crate::origin::Origin;
 
 impl Index {
     pub(super) fn object(&mut self, change: Change<Object>) {
-        let others = self.elsewhere.handle(&change, self.class.as_deref());
-        self.touch_targets(others);
         match change {
-            Change::Apply(object) if object.class != self.class => self.hand_over(&object),
-            Change::Apply(object) => self.apply(object),
-            Change::Delete(key) => self.delete(&key),
+            Change::Apply(object) => self.take(object),
+            Change::Delete(key) => self.gone(&key),
             Change::Listed { scope, seen } => {
                 let gone = |key: &&Key| scope.covers(key.namespace()) && !seen.contains(*key);
-                let gone: Vec<Key> = self.entries.keys().filter(gone).cloned().collect();
-                for key in gone {
-                    self.delete(&key);
+                let own = |(key, entry): (&Key, &Entry)| {
+                    let own = entry.object.origin == Origin::ScaledWorkload;
+                    own.then(|| key.clone())
+                };
+                let own = self.entries.iter().filter_map(own);
+                let all: BTreeSet<Key> = own.chain(self.elsewhere.own()).collect();
+                for key in all.iter().filter(gone) {
+                    self.gone(key);
                 }
             }
+        }
+    }
+
+    /// A ScaledWorkload is no more; an object of KEDA of its name may come into its place.
+    fn gone(&mut self, key: &Key) {
+        self.delete(key);
+        self.readopt([key.clone()]);
+    }
+
+    /// An object as it is now, whatever kind it is of.
+    pub(super) fn take(&mut self, object: Object) {
+        let others = self.elsewhere.take(&object, self.class.as_deref());
+        self.touch_targets(others);
+        match object.class == self.class {
+            true => self.apply(object),
+            false => self.hand_over(&object),
         }
     }
 
@@ -89,7 +108,9 @@ impl Index {
         self.changed.insert(key);
     }
 
-    fn delete(&mut self, key: &Key) {
+    pub(super) fn delete(&mut self, key: &Key) {
+        let others = self.elsewhere.remove(key);
+        self.touch_targets(others);
         if let Some(old) = self.remove(key) {
             self.front_deleted(key);
             if let Some(target) = old.target.clone() {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use kube::{Client, Error};
-use rouse_api::resource::{API_VERSION, KIND, Status};
+use rouse_api::resource::Status;
 use rouse_api::workload::WorkloadId;
+
+use crate::origin::Origin;
 
 /// Whose writes these are, in `metadata.managedFields`.
 const FIELD_MANAGER: &str = "rouse-scaler";
@@ -32,11 +34,12 @@ pub enum Outcome {
 
 /// Takes statuses.
 pub trait Sink: Send + Sync + 'static {
-    /// Makes it the whole status of the object with this UID.
+    /// Makes it the whole status of the object with this UID, in the words of its kind.
     fn write(
         &self,
         id: &WorkloadId,
         uid: &str,
+        origin: &Origin,
         status: &Status,
     ) -> impl Future<Output = Outcome> + Send;
 }
@@ -45,7 +48,6 @@ pub trait Sink: Send + Sync + 'static {
 #[derive(Clone)]
 pub struct KubeSink {
     client: Client,
-    resource: ApiResource,
 }
 
 impl std::fmt::Debug for KubeSink {
@@ -58,21 +60,24 @@ impl KubeSink {
     /// With this client.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        let (group, version) = API_VERSION.split_once('/').unwrap_or(("", API_VERSION));
-        let kind = GroupVersionKind::gvk(group, version, KIND);
-        Self {
-            client,
-            resource: ApiResource::from_gvk_with_plural(&kind, "scaledworkloads"),
-        }
+        Self { client }
     }
 }
 
 impl Sink for KubeSink {
-    async fn write(&self, id: &WorkloadId, uid: &str, status: &Status) -> Outcome {
+    async fn write(&self, id: &WorkloadId, uid: &str, origin: &Origin, status: &Status) -> Outcome {
+        let (api_version, kind, plural) = origin.resource();
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let known = GroupVersionKind::gvk(group, version, kind);
+        let resource = ApiResource::from_gvk_with_plural(&known, plural);
         let api: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), id.namespace(), &self.resource);
+            Api::namespaced_with(self.client.clone(), id.namespace(), &resource);
+        let status = match origin.adopted() {
+            Some(adopted) => super::keda::status(adopted, status),
+            None => serde_json::json!(status),
+        };
         let object = serde_json::json!({
-            "apiVersion": API_VERSION, "kind": KIND,
+            "apiVersion": api_version, "kind": kind,
             "metadata": {"name": id.name(), "namespace": id.namespace(), "uid": uid},
             "status": status,
         });

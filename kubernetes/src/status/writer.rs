@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Limits, Outcome, Scaled, Sink, desired};
 use crate::facts::Objects;
+use crate::origin::Origin;
 
 /// Objects to look at, each with the time before which it is not.
 #[derive(Debug, Default)]
@@ -95,6 +96,7 @@ impl Drop for Unfinished<'_> {
 struct Order {
     id: WorkloadId,
     uid: String,
+    origin: Origin,
     status: Status,
 }
 
@@ -123,7 +125,9 @@ pub(super) async fn write<S: Scaled, K: Sink>(
             };
             work.queue.hold(now + limits.spacing);
             writes.push(async move {
-                let outcome = sink.write(&order.id, &order.uid, &order.status).await;
+                let outcome = sink
+                    .write(&order.id, &order.uid, &order.origin, &order.status)
+                    .await;
                 (order, outcome)
             });
         }
@@ -163,6 +167,7 @@ async fn order<S: Scaled>(
     (status != last).then(|| Order {
         id: id.clone(),
         uid: facts.uid,
+        origin: facts.origin,
         status,
     })
 }
@@ -175,7 +180,9 @@ fn finish(
     limits: Limits,
 ) {
     let now = Instant::now();
-    let Order { id, uid, status } = order;
+    let Order {
+        id, uid, status, ..
+    } = order;
     match outcome {
         Outcome::Written => {
             written.insert(id.clone(), (uid, status));

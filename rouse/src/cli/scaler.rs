@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rouse_api::load::HostGrant;
 use rouse_api::resource::Name;
+use rouse_kubernetes::index::adopted::Adoption;
 use rouse_scaler::ScalerConfig;
 
 use super::certificates::CertificateArgs;
@@ -56,6 +57,9 @@ pub(crate) struct ScalerArgs {
     /// Look after the workloads whose spec.class is this one [default: those without a class]
     #[arg(long, env = "ROUSE_CLASS", value_name = "NAME", value_parser = value::name)]
     pub(crate) class: Option<Name>,
+    /// Take KEDA's objects for workloads: those with the annotation rouse.dev/adopt: "true", or, where KEDA runs no more, all
+    #[arg(long, env = "ROUSE_KEDA", value_name = "WHICH", value_enum, default_value_t = Keda::Off)]
+    pub(crate) keda: Keda,
     /// Look after these namespaces only; may be repeated [default: all]
     #[arg(
         long = "namespace",
@@ -97,6 +101,27 @@ impl ScalerArgs {
             tick: self.tick,
             triggers: self.triggers.allowed(),
             ..ScalerConfig::default()
+        }
+    }
+}
+
+/// Which of KEDA's objects are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Keda {
+    /// None
+    Off,
+    /// Those with the annotation
+    Annotated,
+    /// All but those with rouse.dev/adopt: "false"
+    All,
+}
+
+impl Keda {
+    pub(crate) fn adoption(self) -> Adoption {
+        match self {
+            Self::Off => Adoption::Off,
+            Self::Annotated => Adoption::Annotated,
+            Self::All => Adoption::All,
         }
     }
 }

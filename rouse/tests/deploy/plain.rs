@@ -29,6 +29,12 @@ const FILES: &[(&str, &str, &[&str])] = &[
         "fronts.yaml",
         &["scaler.fronts.enabled=true"],
     ),
+    ("kubernetes/keda.yaml", "keda.yaml", &["keda.adopt=all"]),
+    (
+        "kubernetes/keda-definitions.yaml",
+        "keda-definitions.yaml",
+        &["keda.definitions=true"],
+    ),
     (
         "kubernetes/namespaced/rbac.yaml",
         "rbac.yaml",

@@ -147,6 +147,7 @@ async fn where_certificates_are_ones_own_nothing_is_written_over(cluster: &Clust
         given: None,
         scaler: &["--class=own"],
         proxy: &[],
+        env: &[],
     };
     second.install().await;
     until("the scaler says so", async || {

@@ -24,6 +24,7 @@ async fn each_has_its_own_and_hands_over_what_is_not(cluster: &Cluster) {
         given: None,
         scaler: &["--class=blue"],
         proxy: &[],
+        env: &[],
     };
     second.install().await;
     let blue = second.member().await;

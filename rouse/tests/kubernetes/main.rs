@@ -67,6 +67,7 @@ mod failures;
 mod faults;
 mod fixtures;
 mod fronts;
+mod keda;
 mod kinds;
 mod load;
 mod mesh;
@@ -78,6 +79,7 @@ mod ownership;
 mod permits;
 mod pods;
 mod points;
+mod prometheus;
 mod readiness;
 mod rights;
 mod routing;
@@ -152,6 +154,7 @@ fn main() -> ExitCode {
         named::CASES,
         classes::CASES,
         mesh::CASES,
+        keda::CASES,
         points::CASES,
         permits::CASES,
         triggers::ALONE,

@@ -41,6 +41,7 @@ async fn replicas_are_dialled_over_tls_and_by_identity(cluster: &Cluster) {
         given: Some(NAMESPACE),
         scaler: &["--class=mesh"],
         proxy: &flags.each_ref().map(String::as_str),
+        env: &[],
     };
     let space = Space::new(cluster, NAMESPACE).await;
     second.install().await;

@@ -31,6 +31,7 @@ async fn roles_are_enough_for_named_namespaces(cluster: &Cluster) {
         given: Some(GIVEN),
         scaler: &[&grant],
         proxy: &[],
+        env: &[],
     };
     second.install().await;
     for space in [&given, &other] {

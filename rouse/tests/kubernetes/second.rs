@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use rouse_testbed::apply::documents;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::apply::{api, apply};
@@ -21,6 +22,8 @@ pub(crate) struct Second<'a> {
     pub(crate) scaler: &'a [&'a str],
     /// More flags of its proxy.
     pub(crate) proxy: &'a [&'a str],
+    /// More of its scaler's environment.
+    pub(crate) env: &'a [(&'a str, &'a str)],
 }
 
 impl Second<'_> {
@@ -66,6 +69,11 @@ impl Second<'_> {
             object["spec"]["replicas"] = json!(1);
             let container = &mut object["spec"]["template"]["spec"]["containers"][0];
             container["image"] = json!(rouse_testbed::install::IMAGE);
+            if container["name"] == "scaler" {
+                let env = container["env"].as_array_mut().unwrap();
+                let more = self.env.iter();
+                env.extend(more.map(|(name, value)| json!({"name": name, "value": value})));
+            }
             let (given, more) = match container["name"].as_str() {
                 Some("scaler") => (self.given, self.scaler),
                 _ => (None, self.proxy),
@@ -81,6 +89,14 @@ impl Second<'_> {
         let proxies = async || self.cluster.ready(self.own, "rouse-proxy").await;
         until("its proxy is ready", async || proxies().await.len() == 1).await;
         proxies().await.remove(0)
+    }
+
+    /// The process of its scaler ends, as with a crash.
+    pub(crate) async fn kill_scaler(&self) {
+        let scalers = self.cluster.ready(self.own, "rouse-scaler").await;
+        let node = self.cluster.testbed.node();
+        let killed = node.kill(self.own, &scalers[0].name, "scaler", Signal::KILL);
+        killed.unwrap();
     }
 
     pub(crate) async fn end(self) {

@@ -1,8 +1,10 @@
+use rouse_convert::keda::Kind;
 use rouse_scaler::platform::Count;
 use serde_json::json;
 
+use super::super::adopted::Raw;
 use super::super::event::KindSaid;
-use super::super::owner::{Governing, KedaObject};
+use super::super::owner::Governing;
 use super::super::target::TargetKey;
 use super::*;
 
@@ -11,11 +13,13 @@ fn target() -> TargetKey {
 }
 
 fn keda(paused: bool) -> Event {
-    Event::Keda(Change::Apply(KedaObject {
-        key: id("keda"),
-        target: target(),
-        paused,
-    }))
+    let annotations = json!({"autoscaling.keda.sh/paused": paused.to_string()});
+    let object = json!({
+        "apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
+        "metadata": {"namespace": "shop", "name": "keda", "annotations": annotations},
+        "spec": {"scaleTargetRef": {"name": "web"}, "triggers": []},
+    });
+    Event::Keda(Change::Apply(Raw::of(&read(object)).unwrap()))
 }
 
 #[test]
@@ -72,7 +76,10 @@ fn keda_owns_what_it_scales_unless_it_rests() {
     world.handle(keda(true));
     assert_eq!(world.blocked(), None);
     world.handle(keda(false));
-    world.handle(Event::Keda(Change::Delete(id("keda"))));
+    world.handle(Event::Keda(Change::Delete((
+        Kind::ScaledObject,
+        id("keda"),
+    ))));
     assert_eq!(world.blocked(), None);
 }
 
@@ -146,7 +153,12 @@ fn an_hpa_rules_above_its_minimum() {
     assert_eq!(world.see().governed, None);
     for (min, governed) in [(3, 3), (1, 1), (0, 1)] {
         let (key, target) = (id("hpa"), target());
-        world.handle(Event::Hpa(Change::Apply(Governing { key, target, min })));
+        world.handle(Event::Hpa(Change::Apply(Governing {
+            key,
+            target,
+            min,
+            of_keda: false,
+        })));
         assert_eq!(world.see().governed, Some(governed));
     }
     let facts = world.index.facts(&id("web"), world.now).unwrap();

@@ -12,6 +12,7 @@ fn at(seconds: i64) -> Timestamp {
 
 fn facts(replicas: u32, ready: u32) -> Facts {
     Facts {
+        origin: crate::origin::Origin::ScaledWorkload,
         id: WorkloadId::new("default", "hello"),
         uid: "u".to_owned(),
         generation: 3,

@@ -30,6 +30,7 @@ impl FactSource for World {
         let state = self.0.lock();
         let (replicas, recorded) = state.objects.get(id)?;
         Some(Facts {
+            origin: crate::origin::Origin::ScaledWorkload,
             id: id.clone(),
             uid: "u".to_owned(),
             generation: 1,
@@ -69,7 +70,13 @@ impl Scaled for Nothing {
 }
 
 impl Sink for World {
-    async fn write(&self, id: &WorkloadId, _: &str, status: &Status) -> Outcome {
+    async fn write(
+        &self,
+        id: &WorkloadId,
+        _: &str,
+        _: &crate::origin::Origin,
+        status: &Status,
+    ) -> Outcome {
         {
             let mut state = self.0.lock();
             state.writes.push((Instant::now(), id.clone()));

@@ -97,6 +97,7 @@ async fn without_ports_rights_or_proxies_it_is_told(cluster: &Cluster) {
             given: None,
             scaler: args,
             proxy: &[],
+            env: &[],
         };
         second.install().await;
         second.member().await;
