@@ -258,7 +258,10 @@ impl Index {
             .collect();
         let asleep = |target: &&Target| {
             let own = target.count.replicas == 0 && target.writer == Writer::Ours;
-            own && !target.paused && !self.is_somebodys(&target.key) && !named.contains(&target.key)
+            // Of what KEDA's objects name the next to rule them knows.
+            let kedas = self.kedas.of(&target.key).next().is_some();
+            let others = kedas || self.is_somebodys(&target.key);
+            own && !target.paused && !others && !named.contains(&target.key)
         };
         let orphan = |target: &Target| {
             let scalable = Scalable {
@@ -398,11 +401,17 @@ impl Index {
         else {
             return;
         };
+        let ruled = self.is_ruled_by_keda(key);
         for workload in workloads {
             if let Some(entry) = self.entries.get_mut(workload) {
-                entry.look_at_hand(target);
+                entry.look_at_hand(target, ruled);
             }
         }
+    }
+
+    /// KEDA scales it.
+    fn is_ruled_by_keda(&self, key: &TargetKey) -> bool {
+        self.kedas.of(key).any(|keda| !keda.paused) || self.hpas.of(key).any(|hpa| hpa.of_keda)
     }
 
     fn note_up(&mut self, key: &TargetKey, uid: &Arc<str>) {
@@ -459,8 +468,12 @@ fn covers(scope: &Scope, key: &TargetKey) -> bool {
 }
 
 impl Entry {
-    fn look_at_hand(&mut self, target: &Target) {
+    fn look_at_hand(&mut self, target: &Target, ruled: bool) {
         self.found.get_or_insert(target.count.replicas);
+        if ruled {
+            self.hand.ruled(target);
+            return;
+        }
         self.hand
             .update(target, self.object.generation, &self.object.recorded);
     }

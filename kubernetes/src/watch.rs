@@ -36,6 +36,7 @@ pub(crate) fn start(client: &Client, config: &WatchConfig, shared: &Arc<Shared>)
         Some(named) => named.iter().cloned().map(Some).collect(),
         None => vec![None],
     };
+    keda::of_cluster(&mut tasks, client, shared, config.adoption);
     for namespace in scopes {
         if config.fronts.is_some() {
             slices(&mut tasks, client, namespace.as_deref(), shared);

@@ -60,6 +60,7 @@ impl<P: Platform> Context<P> {
         pushed: bool,
     ) -> Result<f64, String> {
         match &polled.of {
+            Asked::Nobody(why) => Err(why.clone()),
             Asked::MetricsApi(api) => metrics_api::read(self, workload, api).await,
             Asked::External(external) => external::read(self, workload, external, pushed).await,
             Asked::Prometheus(query) => prometheus::read(self, workload, query).await,

@@ -342,7 +342,11 @@ async fn a_number_in_an_answer_sizes_a_wake_and_keys_are_sent() {
     ask("/moved", AnswerFormat::Json, "jobs", Access::default()).await;
     why(&scaler, "302 Found").await;
     ask("/json", AnswerFormat::Json, "jobs", Access::default()).await;
-    why(&scaler, "jobs is an object, and a number is wanted").await;
+    why(
+        &scaler,
+        "jobs is an object of 1 fields, and a number is wanted",
+    )
+    .await;
     assert!(said.try_recv().is_err(), "nothing is known");
 
     let query = with(KeyIn::Query, "api_key");

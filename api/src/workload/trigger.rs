@@ -63,6 +63,8 @@ pub enum Asked {
     MetricsApi(Box<MetricsApi>),
     /// A scaler of its own, by its address. What it says is in replicas: its target is 1.
     External(Box<External>),
+    /// Nobody who could be asked, and why: it is never known.
+    Nobody(String),
     /// The platform: what the workload's own pods use.
     Usage(Usage),
     /// The platform: how many pods of the workload's namespace have these labels and have not ended.
@@ -202,6 +204,7 @@ impl Source {
             Self::Polled(polled) => match polled.of {
                 Asked::Prometheus(_) => "prometheus",
                 Asked::Sqs(_) => "sqs",
+                Asked::Nobody(_) => "not carried over",
                 Asked::MetricsApi(_) => "metricsApi",
                 Asked::External(ref external) if external.push => "externalPush",
                 Asked::External(_) => "external",

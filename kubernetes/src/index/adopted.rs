@@ -1,16 +1,19 @@
 //! KEDA's objects: which of them are taken for workloads, and what workloads they are. The conversion is the one of `rouse convert`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kube::api::DynamicObject;
+use std::time::Duration;
+
 use rouse_api::load;
+use rouse_api::workload::{Asked, Polled, Source, Trigger, Workload};
 use rouse_convert::keda::{self, Kind, Known};
 use rouse_convert::{Converted, Node, NoteKind};
 use serde_json::{Value, json};
 
 use super::event::{Change, Key};
-use super::object::Object;
+use super::object::{Object, Recorded};
 use super::owner::KedaObject;
 use super::target::TargetKey;
 use super::{Entry, Index};
@@ -57,8 +60,10 @@ pub type RawKey = (Kind, Key);
 impl Raw {
     /// `None`: it is none of KEDA's.
     #[must_use]
-    pub fn of(object: &DynamicObject) -> Option<Self> {
-        let node = Node::of(object).ok()?;
+    pub fn of(mut object: DynamicObject) -> Option<Self> {
+        object.metadata.managed_fields = None;
+        let status = object.data.get_mut("status").map(Value::take);
+        let node = Node::of(&object).ok()?;
         let meta = &object.metadata;
         let owners = meta.owner_references.as_deref().unwrap_or_default();
         Some(Self {
@@ -73,7 +78,7 @@ impl Raw {
             resource_version: meta.resource_version.as_deref().unwrap_or_default().into(),
             deleted: meta.deletion_timestamp.is_some(),
             created: json!(meta.creation_timestamp),
-            status: object.data.get("status").cloned().unwrap_or(Value::Null),
+            status: status.unwrap_or(Value::Null),
             made: owners.iter().any(|owner| owner.kind == "HTTPScaledObject"),
         })
     }
@@ -151,6 +156,9 @@ impl Kedas {
 
     /// The ScaledObjects that refer to an object.
     fn referrers(&self, of: &Raw) -> Vec<Key> {
+        if matches!(of.kind, Kind::ScaledObject | Kind::HttpScaledObject) {
+            return Vec::new();
+        }
         let wanted = (
             of.kind,
             of.key.namespace().to_owned(),
@@ -208,10 +216,18 @@ fn object(raw: &Raw, converted: Converted) -> Object {
         serde_json::to_value(resource).unwrap_or_default()
     });
     let workload = match value.get_mut("metadata").and_then(Value::as_object_mut) {
+        Some(metadata) if metadata.get("name") != Some(&json!(name)) => {
+            let told =
+                format!("metadata.name: {name} has a dot, and no workload's name can have one");
+            Err(Arc::from([told]))
+        }
         Some(metadata) => {
             metadata.insert("namespace".to_owned(), json!(namespace));
             metadata.insert("creationTimestamp".to_owned(), raw.created.clone());
-            let loaded = load::object(&value).map(Arc::new);
+            let loaded = load::object(&value).map(|mut workload| {
+                keep_what_is_lost(raw, &mut workload);
+                Arc::new(workload)
+            });
             loaded.map_err(|problems| problems.iter().map(ToString::to_string).collect())
         }
         None => Err(told(&|_| true).into()),
@@ -231,8 +247,56 @@ fn object(raw: &Raw, converted: Converted) -> Object {
         workload,
         named: raw.target().unwrap_or(named),
         status: status.map(Value::to_string).unwrap_or_default().into(),
-        recorded: status.map(super::object::recorded).unwrap_or_default(),
+        recorded: match status {
+            Some(status) => super::object::recorded(status),
+            None => from_conditions(raw),
+        },
         origin: Origin::Adopted(Arc::new(adopted)),
+    }
+}
+
+/// KEDA's own definition keeps no more of our status than conditions.
+fn from_conditions(raw: &Raw) -> Recorded {
+    let all = raw.status.get("conditions").and_then(Value::as_array);
+    let stopped = all.into_iter().flatten().any(|one| {
+        let of = |field: &str, value: &str| one[field] == value;
+        of("type", "Ready") && of("reason", "StoppedByHand")
+    });
+    Recorded {
+        stopped: stopped.then_some(raw.generation),
+        ..Recorded::default()
+    }
+}
+
+/// Of a part that is not carried over nobody knows what it would ask for: so nothing goes down, nor to zero.
+fn keep_what_is_lost(raw: &Raw, workload: &mut Workload) {
+    let given = raw.node.list("spec.triggers").len();
+    // One of them may be the route that its requests take.
+    let routed = usize::from(raw.kind == Kind::ScaledObject && workload.http.is_some());
+    let carried = workload.triggers.len() + routed;
+    let mut lost = Vec::new();
+    if given > carried {
+        lost.push(format!(
+            "{} of its {given} triggers not carried over",
+            given - carried
+        ));
+    }
+    let held = raw.annotation("autoscaling.keda.sh/paused-scale-in");
+    if held.is_some_and(|value| !matches!(value, "false" | "0")) {
+        lost.push("scale-in is paused by its annotation".to_owned());
+    }
+    for why in lost {
+        let place = workload.triggers.len().max(given);
+        let source = Source::Polled(Polled {
+            of: Asked::Nobody(why),
+            target: 1.0,
+            total: false,
+            activation: 0.0,
+            every: Duration::from_secs(3600),
+            timeout: Duration::from_secs(1),
+            fallback: None,
+        });
+        workload.triggers.push(Trigger { place, source });
     }
 }
 
@@ -279,7 +343,10 @@ impl Index {
                         && scope.covers(key.namespace())
                         && !seen.contains(&(*kind, key.clone()))
                 };
-                let gone: Vec<_> = self.adopted.all.keys().filter(gone).cloned().collect();
+                let owned = self.kedas.keys();
+                let owned = owned.map(|key| (key.clone(), Kind::ScaledObject));
+                let all = self.adopted.all.keys().cloned().chain(owned);
+                let gone: BTreeSet<_> = all.filter(|one| gone(&one)).collect();
                 for (key, kind) in gone {
                     self.keda_gone(&(kind, key));
                 }
@@ -288,6 +355,10 @@ impl Index {
     }
 
     fn keda_is(&mut self, raw: Raw) {
+        self.owned_by_keda(&raw);
+        if self.adopted.adoption == Adoption::Off {
+            return;
+        }
         let place = (raw.key.clone(), raw.kind);
         self.adopted.known.add(&raw.node);
         let mut concerned = self.adopted.referrers(&raw);
@@ -302,12 +373,15 @@ impl Index {
         if let Some(old) = self.adopted.all.get(&place) {
             concerned.extend(referred(old));
         }
-        self.owned_by_keda(&raw);
         self.adopted.all.insert(place, raw);
         self.readopt(concerned);
     }
 
     fn keda_gone(&mut self, (kind, key): &RawKey) {
+        if *kind == Kind::ScaledObject {
+            let touched = self.kedas.change(Change::Delete(key.clone()), of_owner);
+            self.touch_targets(touched);
+        }
         let Some(old) = self.adopted.all.remove(&(key.clone(), *kind)) else {
             return;
         };
@@ -317,10 +391,6 @@ impl Index {
             concerned.push(Key::new(&namespace, &name));
         }
         self.adopted.known.remove(&old.node);
-        if *kind == Kind::ScaledObject {
-            let touched = self.kedas.change(Change::Delete(key.clone()), of_owner);
-            self.touch_targets(touched);
-        }
         self.readopt(concerned);
     }
 
@@ -343,13 +413,13 @@ impl Index {
         for key in keys {
             let adopted = |entry: &Entry| entry.object.origin.adopted().is_some();
             let there = self.entries.get(&key).map(adopted);
-            if there == Some(false) {
+            if there == Some(false) || self.elsewhere.has_own(&key) {
                 continue;
             }
             match self.adopted.taken(&key).map(|raw| self.adopted.object(raw)) {
                 Some(object) => self.take(object),
-                None if there == Some(true) => self.delete(&key),
-                None => {}
+                // Here, or of another class.
+                None => self.delete(&key),
             }
         }
     }

@@ -40,6 +40,12 @@ impl Elsewhere {
         Some(target)
     }
 
+    /// Whether a ScaledWorkload of this name is among them.
+    pub(super) fn has_own(&self, key: &Key) -> bool {
+        let object = self.all.get(key);
+        object.is_some_and(|object| object.origin == Origin::ScaledWorkload)
+    }
+
     /// The ScaledWorkloads among them.
     pub(super) fn own(&self) -> impl Iterator<Item = Key> {
         let own = self

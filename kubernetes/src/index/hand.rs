@@ -59,6 +59,16 @@ impl Hand {
         }
     }
 
+    /// Another scaler has the target: whatever count it writes is no person's, also once it is gone.
+    pub(super) fn ruled(&mut self, target: &Target) {
+        *self = Self {
+            uid: target.uid.clone(),
+            up: target.count.replicas > 0,
+            stopped: None,
+            forgiven: target.count.replicas == 0,
+        };
+    }
+
     /// It was above zero, though the count that stands is newer.
     pub(super) fn was_up(&mut self, uid: &Arc<str>) {
         if self.uid == *uid {

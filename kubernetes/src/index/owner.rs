@@ -89,6 +89,10 @@ impl<T> Owners<T> {
         Some(target.clone())
     }
 
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.all.keys()
+    }
+
     pub(super) fn of(&self, target: &TargetKey) -> impl Iterator<Item = &T> {
         let keys = self.by_target.get(target).into_iter().flatten();
         keys.filter_map(|key| self.all.get(key))

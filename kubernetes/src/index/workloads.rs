@@ -101,7 +101,8 @@ impl Index {
         }
         (entry.target, entry.service) = (target, service);
         if let Some(target) = entry.target.as_ref().and_then(|key| self.targets.get(key)) {
-            entry.look_at_hand(target);
+            let ruled = self.is_ruled_by_keda(&target.key);
+            entry.look_at_hand(target, ruled);
         }
         self.workloads_changed |= specified;
         self.link(key.clone(), entry);

@@ -19,6 +19,12 @@ pub(super) fn status(adopted: &Adopted, status: &Status) -> Value {
         all.extend([fallback(status), paused(status)]);
     }
     all.push(carried(adopted));
+    if adopted.kind != Kind::ScaledObject {
+        // The HTTP add-on's definitions want it; ScaledObject's has none.
+        for one in &mut all {
+            one["lastTransitionTime"] = json!(since(status));
+        }
+    }
     let mut written = adopted.shown.clone();
     written["conditions"] = json!(all);
     written["rouse"] = json!(status);
@@ -33,6 +39,15 @@ pub(super) fn status(adopted: &Adopted, status: &Status) -> Value {
 fn condition(kind: &str, holds: bool, reason: &str, message: &str) -> Value {
     let message: String = message.chars().take(LONGEST).collect();
     json!({"type": kind, "status": if holds { "True" } else { "False" }, "reason": reason, "message": message})
+}
+
+/// When something has changed last.
+fn since(status: &Status) -> &str {
+    let times = status
+        .conditions
+        .iter()
+        .map(|one| &*one.last_transition_time);
+    times.max().unwrap_or("1970-01-01T00:00:00Z")
 }
 
 fn own(status: &Status, kind: &ConditionType) -> Option<Condition> {

@@ -96,6 +96,11 @@ fn failed(error: &Error) -> Outcome {
     match error {
         // A conflict is of the UID: fields are taken by force.
         Error::Api(status) if matches!(status.code, 404 | 409) => Outcome::Gone,
+        // Its definition knows other fields; tried again when there is something new to tell.
+        Error::Api(status) if status.code == 422 => {
+            tracing::warn!("a status is refused: {}", status.message);
+            Outcome::Gone
+        }
         Error::Api(status) if status.code == 429 => {
             let details = status.details.as_ref();
             let seconds = details.map_or(0, |details| details.retry_after_seconds);

@@ -25,33 +25,53 @@ pub(super) fn start(
     if adoption != Adoption::Off {
         kinds.extend([
             (Of::TriggerAuthentication, "KEDA's TriggerAuthentications"),
-            (
-                Of::ClusterTriggerAuthentication,
-                "KEDA's ClusterTriggerAuthentications",
-            ),
             (Of::HttpScaledObject, "KEDA's HTTPScaledObjects"),
             (Of::InterceptorRoute, "KEDA's InterceptorRoutes"),
         ]);
     }
-    for (kind, name) in kinds {
-        let (api_version, singular, plural) = resource(kind);
-        let known = dynamic(api_version, singular, plural);
-        let api: Api<DynamicObject> = match kind {
-            Of::ClusterTriggerAuthentication => Api::all_with(client.clone(), &known),
-            _ => dynamic_api(client, namespace, &known),
-        };
-        let watched = Kind {
-            name,
-            need: Need::IfServed,
-            of: |object: DynamicObject| Raw::of(&object),
-            key: Raw::key,
-            event: Event::Keda,
-        };
-        let all = kind == Of::ClusterTriggerAuthentication;
-        let scope = Scope {
-            namespace: namespace.filter(|_| !all).map(ToOwned::to_owned),
-            kind: singular.to_owned(),
-        };
-        tasks.spawn(run::run(shared.clone(), watched, api, scope));
+    for kind in kinds {
+        watch(tasks, client, namespace, shared, (kind, adoption));
     }
+}
+
+/// What belongs to no namespace.
+pub(super) fn of_cluster(
+    tasks: &mut JoinSet<()>,
+    client: &Client,
+    shared: &Arc<Shared>,
+    adoption: Adoption,
+) {
+    if adoption != Adoption::Off {
+        let name = "KEDA's ClusterTriggerAuthentications";
+        let kind = (Of::ClusterTriggerAuthentication, name);
+        watch(tasks, client, None, shared, (kind, adoption));
+    }
+}
+
+fn watch(
+    tasks: &mut JoinSet<()>,
+    client: &Client,
+    namespace: Option<&str>,
+    shared: &Arc<Shared>,
+    ((kind, name), adoption): ((Of, &'static str), Adoption),
+) {
+    let (api_version, singular, plural) = resource(kind);
+    let known = dynamic(api_version, singular, plural);
+    let api: Api<DynamicObject> = dynamic_api(client, namespace, &known);
+    let watched = Kind {
+        name,
+        // To take a list that may not be read for an empty one would be to delete all that it holds.
+        need: match adoption {
+            Adoption::Off => Need::IfServed,
+            Adoption::Annotated | Adoption::All => Need::MustIfServed,
+        },
+        of: Raw::of,
+        key: Raw::key,
+        event: Event::Keda,
+    };
+    let scope = Scope {
+        namespace: namespace.map(ToOwned::to_owned),
+        kind: singular.to_owned(),
+    };
+    tasks.spawn(run::run(shared.clone(), watched, api, scope));
 }

@@ -37,6 +37,8 @@ pub(super) enum Need {
     May,
     /// The same, but a kind that is not served is nothing to speak of.
     IfServed,
+    /// Nothing is decided without it, unless the kind is not served; and once it has been, what is known stays.
+    MustIfServed,
 }
 
 /// One kind of object and what becomes of it.
@@ -88,7 +90,7 @@ async fn follow<O, T, K>(
     let config = watcher::Config::default().timeout(OPEN).page_size(PAGE);
     let mut stream = pin!(watcher(api, config));
     let mut seen = HashSet::new();
-    let (mut pause, mut said) = (FIRST_PAUSE, false);
+    let (mut pause, mut said, mut listed) = (FIRST_PAUSE, false, false);
     while let Some(event) = stream.next().await {
         let error = match event {
             Ok(event) => {
@@ -98,16 +100,21 @@ async fn follow<O, T, K>(
                     said = false;
                     shared.well(&name);
                 }
+                listed |= matches!(event, watcher::Event::InitDone);
                 take(&shared, &kind, &scope, &mut seen, &name, event);
                 continue;
             }
             Err(error) => error,
         };
         let code = status_of(&error);
-        let absent = matches!(code, Some(403 | 404));
+        let absent = match kind.need {
+            Need::Must => false,
+            Need::May | Need::IfServed => matches!(code, Some(403 | 404)),
+            Need::MustIfServed => code == Some(404) && !listed,
+        };
         shared.broken(&name, explain(&kind, code, &error));
-        if absent && kind.need != Need::Must {
-            let silent = kind.need == Need::IfServed && code == Some(404);
+        if absent {
+            let silent = kind.need != Need::May && code == Some(404);
             if !silent && !std::mem::replace(&mut said, true) {
                 tracing::warn!(
                     "{name} can't be watched ({error}): Rouse does without what they would tell"

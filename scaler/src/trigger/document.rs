@@ -5,8 +5,7 @@ use quick_xml::events::{BytesStart, Event};
 use rouse_api::resource::{AnswerFormat, Quantity};
 use serde_json::{Map, Value};
 
-/// Names that an error lists, and characters of each.
-const MOST_NAMES: usize = 8;
+/// Characters of what a workload itself has written.
 const TOLD: usize = 40;
 
 /// Elements inside each other.
@@ -72,14 +71,6 @@ fn inner<'a>(node: &'a Value, step: &str) -> Option<&'a Value> {
 fn absent(node: &Value, step: &str, way: &str) -> String {
     let place = if way.is_empty() { "the answer" } else { way };
     let there = match node {
-        Value::Object(fields) => {
-            let names: Vec<String> = fields
-                .keys()
-                .take(MOST_NAMES)
-                .map(|name| clipped(name))
-                .collect();
-            format!("there are {}", names.join(", "))
-        }
         Value::Array(all) => format!(
             "it is a list of {}: write 0 for the first, # for how many",
             all.len()
@@ -106,12 +97,15 @@ fn number(node: &Value) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
+/// What it is, and not what it says: who writes a location could read with it what only the scaler can reach.
 fn shown(node: &Value) -> String {
     match node {
         Value::Null => "null".to_owned(),
+        Value::Bool(_) => "true or false".to_owned(),
+        Value::Number(_) => "a number".to_owned(),
+        Value::String(text) => format!("text of {} characters", text.chars().count()),
         Value::Array(all) => format!("a list of {}", all.len()),
-        Value::Object(_) => "an object".to_owned(),
-        other => clipped(&other.to_string()),
+        Value::Object(fields) => format!("an object of {} fields", fields.len()),
     }
 }
 

@@ -1,4 +1,4 @@
-use rouse_api::workload::{Asked, Source, Workload};
+use rouse_api::workload::{Asked, Source, Trigger, Workload};
 use rouse_convert::keda::Kind;
 use serde_json::json;
 
@@ -31,7 +31,7 @@ impl World {
     }
 
     fn kedas(&mut self, value: Value) {
-        let raw = Raw::of(&read(value)).unwrap();
+        let raw = Raw::of(read(value)).unwrap();
         self.handle(Event::Keda(Change::Apply(raw)));
     }
 
@@ -197,7 +197,11 @@ fn what_is_not_carried_over_is_named_and_the_rest_works() {
         json!({"type": "memory", "metricType": "Utilization", "metadata": {"value": "80"}});
     let spec = json!({"spec": {"minReplicaCount": 1, "triggers": [kafka, memory]}});
     world.kedas(with(scaled_object("web"), spec));
-    assert_eq!(world.only().triggers.len(), 1);
+    // What kafka would ask for nobody knows: nothing goes down for want of it.
+    let triggers = world.only().triggers;
+    assert_eq!(triggers.len(), 2);
+    let unknown = |trigger: &Trigger| matches!(&trigger.source, Source::Polled(polled) if matches!(polled.of, Asked::Nobody(_)));
+    assert_eq!(triggers.iter().filter(|one| unknown(one)).count(), 1);
     let facts = world.index.facts(&id("web"), world.now).unwrap();
     let adopted = facts.origin.adopted().unwrap();
     assert!(
@@ -248,4 +252,107 @@ fn a_status_of_keda_is_read_again() {
     assert_eq!(facts.recorded["state"], "StoppedByHand");
     world.deployment(deployment("web", 21, 0));
     assert_eq!(world.blocked().as_deref(), Some("StoppedByHand"));
+}
+
+#[test]
+fn kedas_own_zero_is_nobodys_stop() {
+    let mut world = World::keda(Adoption::Annotated);
+    let hpa = |of_keda| {
+        let target = TargetKey::new("shop", "apps/v1", "Deployment", "web");
+        let (key, min) = (id("keda-hpa-web"), 1);
+        Event::Hpa(Change::Apply(Governing {
+            key,
+            target,
+            min,
+            of_keda,
+        }))
+    };
+    world.handle(hpa(true));
+    world.kedas(annotated(
+        scaled_object("web"),
+        &json!({"rouse.dev/adopt": "true"}),
+    ));
+    world.deployment(deployment("web", 21, 1));
+    world.deployment(with(
+        deployment("web", 22, 0),
+        owned("keda-operator", "Update"),
+    ));
+    assert_eq!(world.blocked().as_deref(), Some("OwnedElsewhere"));
+    world.handle(Event::Hpa(Change::Delete(id("keda-hpa-web"))));
+    assert_eq!(world.blocked(), None, "it sleeps");
+    // From here on a person's zero is one.
+    world.deployment(deployment("web", 23, 1));
+    world.deployment(with(deployment("web", 24, 0), owned("kubectl", "Update")));
+    assert_eq!(world.blocked().as_deref(), Some("StoppedByHand"));
+}
+
+#[test]
+fn one_of_another_class_is_left_alone_and_forgotten_when_it_goes() {
+    let mut world = World::keda(Adoption::All);
+    let blue = json!({"spec": {"class": "blue"}});
+    world.object(with(object("web"), blue));
+    world.kedas(scaled_object("web"));
+    assert!(
+        world.names().is_empty(),
+        "a ScaledWorkload goes before, whose ever it is"
+    );
+    world.handle(Event::Object(Change::Delete(id("web"))));
+    assert_eq!(world.names(), ["web"]);
+    // An object of KEDA that is another's blocks its target only while it is there.
+    let theirs = annotated(scaled_object("theirs"), &json!({"rouse.dev/class": "blue"}));
+    world.kedas(theirs);
+    let gone = Change::Delete((Kind::ScaledObject, id("theirs")));
+    world.handle(Event::Keda(gone));
+    let gone = Change::Delete((Kind::ScaledObject, id("web")));
+    world.handle(Event::Keda(gone));
+    world.index.take_orphans();
+    world.deployment(with(
+        deployment("web", 30, 0),
+        owned("rouse-scaler", "Apply"),
+    ));
+    assert_eq!(world.index.forgotten().len(), 1);
+}
+
+#[test]
+fn what_a_scaled_object_names_is_not_woken_as_forgotten() {
+    let mut world = World::keda(Adoption::Off);
+    world.kedas(scaled_object("web"));
+    world.deployment(with(
+        deployment("web", 30, 0),
+        owned("rouse-scaler", "Apply"),
+    ));
+    assert!(world.index.forgotten().is_empty());
+}
+
+#[test]
+fn a_name_with_a_dot_is_refused() {
+    let mut world = World::keda(Adoption::All);
+    world.kedas(scaled_object("a.b"));
+    assert!(world.names().is_empty());
+    let facts = world.index.facts(&id("a.b"), world.now).unwrap();
+    assert!(
+        facts.problems[0].contains("a.b has a dot"),
+        "{:?}",
+        facts.problems
+    );
+}
+
+#[test]
+fn a_stop_by_hand_is_known_from_a_condition_too() {
+    let mut world = World::keda(Adoption::All);
+    let ready = json!([{"type": "Ready", "status": "False", "reason": "StoppedByHand"}]);
+    world.kedas(with(
+        scaled_object("web"),
+        json!({"status": {"conditions": ready}}),
+    ));
+    world.deployment(deployment("web", 21, 0));
+    assert_eq!(world.blocked().as_deref(), Some("StoppedByHand"));
+}
+
+#[test]
+fn paused_scale_in_keeps_what_is_there() {
+    let mut world = World::keda(Adoption::All);
+    let held = json!({"autoscaling.keda.sh/paused-scale-in": "true"});
+    world.kedas(annotated(scaled_object("web"), &held));
+    assert_eq!(world.only().triggers.len(), 2);
 }

@@ -19,7 +19,7 @@ fn keda(paused: bool) -> Event {
         "metadata": {"namespace": "shop", "name": "keda", "annotations": annotations},
         "spec": {"scaleTargetRef": {"name": "web"}, "triggers": []},
     });
-    Event::Keda(Change::Apply(Raw::of(&read(object)).unwrap()))
+    Event::Keda(Change::Apply(Raw::of(read(object)).unwrap()))
 }
 
 #[test]
