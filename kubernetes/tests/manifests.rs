@@ -18,6 +18,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{
     ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
 };
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -116,6 +117,7 @@ fn every_field_is_one_of_kubernetes() {
             "Service" => unknown::<Service>(&object),
             "PodDisruptionBudget" => unknown::<PodDisruptionBudget>(&object),
             "NetworkPolicy" => unknown::<NetworkPolicy>(&object),
+            "CustomResourceDefinition" => unknown::<CustomResourceDefinition>(&object),
             other => panic!("{file}: {other} is not looked at; add it"),
         };
         assert_eq!(fields, [""; 0], "{file}");
@@ -127,7 +129,10 @@ fn what_has_a_namespace_says_it() {
     for (file, object) in documents() {
         let kind = object["kind"].as_str().unwrap();
         let namespace = object["metadata"]["namespace"].as_str();
-        let of_the_cluster = matches!(kind, "Namespace" | "ClusterRole" | "ClusterRoleBinding");
+        let of_the_cluster = matches!(
+            kind,
+            "Namespace" | "ClusterRole" | "ClusterRoleBinding" | "CustomResourceDefinition"
+        );
         let wanted = match file.contains("namespaced/") {
             _ if of_the_cluster => None,
             true => Some("default"),
